@@ -1,0 +1,23 @@
+#include "common/i18n.h"
+
+static gboolean
+environment_asks_for_japanese (void)
+{
+  static const char *names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const char *value = g_getenv (names[i]);
+      if (value && *value)
+        return g_str_has_prefix (value, "ja");
+    }
+  return FALSE;
+}
+
+gboolean
+sk_locale_is_japanese (void)
+{
+  static gsize once = 0;
+  if (g_once_init_enter (&once))
+    g_once_init_leave (&once, environment_asks_for_japanese () ? 2 : 1);
+  return once == 2;
+}

@@ -1,0 +1,9 @@
+/* Messages stand in English and Japanese side by side in the source: both are reviewed together, neither can
+ * be missing, and API errors carry both. */
+#pragma once
+#include <glib.h>
+
+/* TRUE when LC_ALL / LC_MESSAGES / LANG (in that order) ask for Japanese. Read once; any thread. */
+gboolean sk_locale_is_japanese (void);
+
+#define SK_TR(en, ja) (sk_locale_is_japanese () ? (ja) : (en))

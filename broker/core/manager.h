@@ -1,0 +1,98 @@
+/* The core seen from the API: pools, VMs, sessions, images, and the events they make.
+ *
+ * Threads: everything here runs on the main context's thread. Slow work (libvirt, files) happens in a pool of
+ * threads behind it. Rows returned are copies; free with g_ptr_array_unref / the row's free function. */
+#pragma once
+#include "store/store.h"
+
+/* Who asks. From the connection, never from the message. */
+typedef struct
+{
+  guint uid;
+  char *user;
+  gboolean admin; /* root, the broker's own user, or member of the group sekisho-admin */
+} SkIdentity;
+void sk_identity_free (SkIdentity *);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkIdentity, sk_identity_free)
+gboolean sk_identity_in_group (const SkIdentity *, const char *group);
+
+#define SK_TYPE_MANAGER (sk_manager_get_type ())
+G_DECLARE_FINAL_TYPE (SkManager, sk_manager, SK, MANAGER, GObject)
+/* Signal "event" (const char *type, const char *id, const char *state, const char *text): a VM, session, pool
+ * or image changed. type: "vm", "session", "pool", "image", "broker". */
+
+/* Images */
+GPtrArray *sk_manager_images (SkManager *);
+/* Reads manifest.json in dir (image.qcow2, vmlinuz, initrd beside it), copies nothing. name NULL: taken from
+ * the manifest. */
+SkImage *sk_manager_import_image (SkManager *, const char *name, const char *dir, GError **);
+/* SK_ERROR_CONFLICT while a pool uses it. */
+gboolean sk_manager_delete_image (SkManager *, const char *name_or_id, GError **) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Pools */
+GPtrArray *sk_manager_pools (SkManager *);
+SkPool *sk_manager_pool (SkManager *, const char *name, GError **);
+/* Checks every value; create and edit are the same call (edit: the name exists). VMs of an older image or
+ * size drain. */
+gboolean
+sk_manager_put_pool (SkManager *, const SkPool *pool, gboolean create, GError **) G_GNUC_WARN_UNUSED_RESULT;
+/* SK_ERROR_CONFLICT while sessions run, unless force. Its VMs retire. */
+gboolean
+sk_manager_delete_pool (SkManager *, const char *name, gboolean force, GError **) G_GNUC_WARN_UNUSED_RESULT;
+
+/* VMs */
+GPtrArray *sk_manager_vms (SkManager *);
+gboolean
+sk_manager_retire_vm (SkManager *, const char *id, const char *reason, GError **) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Sessions */
+GPtrArray *sk_manager_sessions (SkManager *, const SkIdentity *who); /* all for an admin, else one's own */
+SkSession *sk_manager_session (SkManager *, const SkIdentity *who, const char *id, GError **);
+
+/* What a viewer needs to connect. A new token each time; it works once, for this session and user, for
+ * SK_TOKEN_SECONDS. */
+typedef struct
+{
+  char *token;       /* 64 hex digits */
+  char *fingerprint; /* SHA-256 of the view's certificate, 64 hex digits */
+  guint width, height;
+} SkTicket;
+void sk_ticket_free (SkTicket *);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkTicket, sk_ticket_free)
+#define SK_TOKEN_SECONDS 60
+
+/* Opens a session or, when the user has a live one in this pool, returns that one (and opens the URL in it):
+ * one double-click always leads to the user's browser. pool NULL: the first that the user may use. url NULL
+ * or "": start page; http and https only. Returns at once: the session is STARTING/ACTIVE/DETACHED with
+ * *ret_ticket set, or QUEUED with *ret_ticket NULL and *ret_position (1 = next). Later states come as events.
+ */
+SkSession *sk_manager_open_session (SkManager *, const SkIdentity *who, const char *pool, const char *url,
+                                    guint width, guint height, SkTicket **ret_ticket, guint *ret_position,
+                                    GError **);
+/* A ticket for a live session of one's own (re-attach). SK_ERROR_CONFLICT while queued. */
+SkTicket *sk_manager_ticket (SkManager *, const SkIdentity *who, const char *session, GError **);
+guint sk_manager_queue_position (SkManager *, const char *session); /* 0 = not queued */
+gboolean sk_manager_open_url (SkManager *, const SkIdentity *who, const char *session, const char *url,
+                              GError **) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sk_manager_end_session (SkManager *, const SkIdentity *who, const char *session, const char *reason,
+                                 GError **) G_GNUC_WARN_UNUSED_RESULT;
+/* Checks the token (constant time, single use), then takes viewer_fd and gives it to the session's view. The
+ * API has already answered "101 Switching Protocols". An older viewer of the session is disconnected first.
+ */
+gboolean sk_manager_attach (SkManager *, const SkIdentity *who, const char *session, const char *token,
+                            int viewer_fd, GError **) G_GNUC_WARN_UNUSED_RESULT;
+/* Only the token check of the above, without using it up: the API asks before it answers 101. */
+gboolean sk_manager_check_token (SkManager *, const SkIdentity *who, const char *session, const char *token,
+                                 GError **) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Doctor: runs in the background; result is a JSON string:
+ * {"green": bool, "checks": [{"name","state":"ok|warn|fail","en","ja","detail"}]} */
+void sk_manager_doctor_async (SkManager *, const char *canary /* NULL or address[:port] list */,
+                              GAsyncReadyCallback, gpointer);
+char *sk_manager_doctor_finish (SkManager *, GAsyncResult *, GError **);
+
+/* Retires every VM without a user (and, with sessions TRUE, also ends all sessions), then signals "event"
+ * broker/drained. For an orderly stop of the whole installation; a plain restart of sekishod leaves
+ * everything running. */
+void sk_manager_drain (SkManager *, gboolean sessions);
+gboolean sk_manager_is_drained (SkManager *);

@@ -1,0 +1,51 @@
+/* The memory between a screen (writer, owned by the guest in the worst case) and its views (readers,
+ * read-only mapping).
+ *
+ * A sealed memfd of fixed size: header page, ring of dirty rectangles, pointer shape, pixels. The reader
+ * trusts nothing in it: every value is copied once, then clamped; a ring that was lapped, or a picture that
+ * changed size underneath, only means "all dirty". Torn pixels are harmless: each write is followed by a
+ * dirty rectangle and a wake-up, so the view looks again. */
+#pragma once
+#include <gio/gio.h>
+
+/* 3840 x 2400 is the largest single monitor sold for offices; pages never touched cost nothing. */
+#define SK_RING_WIDTH_MAX 3840
+#define SK_RING_HEIGHT_MAX 2400
+#define SK_RING_WIDTH_MIN 320
+#define SK_RING_HEIGHT_MIN 200
+#define SK_RING_RECTS 256 /* power of two; a scrolled page gives under 40 rectangles a frame */
+#define SK_RING_POINTER_MAX                                                                                  \
+  96 /* [MS-RDPBCGR] 2.2.9.1.1.4.4: 96 x 96 without the large pointer capability                             \
+      */
+#define SK_RING_MAGIC 0x31525353u
+#define SK_RING_VERSION 1
+
+typedef struct
+{
+  guint16 x, y, width, height;
+} SkRingRect;
+
+typedef struct
+{
+  guint32 serial; /* odd while being written (seqlock) */
+  guint32 kind;   /* 0 hidden, 1 default arrow, 2 shape */
+  guint16 hot_x, hot_y, width, height;
+  guint32 argb[SK_RING_POINTER_MAX * SK_RING_POINTER_MAX]; /* not premultiplied, row after row */
+} SkRingPointer;
+
+typedef struct
+{
+  guint32 magic, version;
+  guint32 size_serial;   /* seqlock over width..stride: odd while being written */
+  guint32 width, height; /* pixels in use */
+  guint32 stride;        /* bytes a row */
+  guint64 frames;        /* frames published since start */
+  guint64 head;          /* rectangles published since start; the latest SK_RING_RECTS are in rects[] */
+  SkRingRect rects[SK_RING_RECTS];
+  SkRingPointer pointer;
+} SkRingHeader;
+
+#define SK_RING_PIXELS_OFFSET (64 * 1024)
+G_STATIC_ASSERT (sizeof (SkRingHeader) <= SK_RING_PIXELS_OFFSET);
+/* BGRX32 pixels */
+#define SK_RING_SIZE (SK_RING_PIXELS_OFFSET + (gsize) SK_RING_WIDTH_MAX * SK_RING_HEIGHT_MAX * 4)
