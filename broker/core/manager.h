@@ -40,6 +40,19 @@ sk_manager_put_pool (SkManager *, const SkPool *pool, gboolean create, GError **
 gboolean
 sk_manager_delete_pool (SkManager *, const char *name, gboolean force, GError **) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What a pool does now. */
+typedef struct
+{
+  guint warm, stored, booting, attached, retiring; /* VMs */
+  guint queued;                                    /* sessions */
+  guint failures;                                  /* boots that failed one after another */
+  gint64 retry_at; /* next try after failures (microseconds since 1970), or 0 */
+  char *reason;    /* why the last boot failed; "" = none did */
+} SkPoolStatus;
+SkPoolStatus *sk_manager_pool_status (SkManager *, const char *name, GError **);
+void sk_pool_status_free (SkPoolStatus *);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkPoolStatus, sk_pool_status_free)
+
 /* VMs */
 GPtrArray *sk_manager_vms (SkManager *);
 gboolean
@@ -65,20 +78,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkTicket, sk_ticket_free)
  * one double-click always leads to the user's browser. pool NULL: the first that the user may use. url NULL
  * or "": start page; http and https only. Returns at once: the session is STARTING/ACTIVE/DETACHED with
  * *ret_ticket set, or QUEUED with *ret_ticket NULL and *ret_position (1 = next). Later states come as events.
- */
+ * For the moment it takes to make a new view (a re-attach right after many others) a live session can come
+ * without a ticket and with position 0: ask sk_manager_ticket() again. */
 SkSession *sk_manager_open_session (SkManager *, const SkIdentity *who, const char *pool, const char *url,
                                     guint width, guint height, SkTicket **ret_ticket, guint *ret_position,
                                     GError **);
-/* A ticket for a live session of one's own (re-attach). SK_ERROR_CONFLICT while queued. */
+/* A ticket for a live session of one's own (re-attach). SK_ERROR_CONFLICT while queued; SK_ERROR_TIMEOUT when
+ * no view is ready yet: try again after a moment. A new ticket makes the one before it void. */
 SkTicket *sk_manager_ticket (SkManager *, const SkIdentity *who, const char *session, GError **);
 guint sk_manager_queue_position (SkManager *, const char *session); /* 0 = not queued */
+/* Seconds until a queued session probably starts, from how long boots took lately; 0 = cannot say. */
+guint sk_manager_queue_estimate (SkManager *, const char *session);
 gboolean sk_manager_open_url (SkManager *, const SkIdentity *who, const char *session, const char *url,
                               GError **) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_manager_end_session (SkManager *, const SkIdentity *who, const char *session, const char *reason,
                                  GError **) G_GNUC_WARN_UNUSED_RESULT;
 /* Checks the token (constant time, single use), then takes viewer_fd and gives it to the session's view. The
  * API has already answered "101 Switching Protocols". An older viewer of the session is disconnected first.
- */
+ * On failure viewer_fd stays the caller's. */
 gboolean sk_manager_attach (SkManager *, const SkIdentity *who, const char *session, const char *token,
                             int viewer_fd, GError **) G_GNUC_WARN_UNUSED_RESULT;
 /* Only the token check of the above, without using it up: the API asks before it answers 101. */

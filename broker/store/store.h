@@ -45,11 +45,11 @@ typedef struct
   char *image;
   guint memory_mib;
   guint vcpus;
-  char *network;          /* bridge on which the host has no address; "" = no network card */
-  guint warm;             /* kept suspended in memory, ready for a click */
-  guint stored;           /* kept saved on disk behind them */
-  guint maximum;          /* VMs of this pool at once, in any state but gone and failed */
-  guint width, height;    /* of the first frame */
+  char *network;       /* bridge on which the host has no address; "" = no network card */
+  guint warm;          /* kept suspended in memory, ready for a click */
+  guint stored;        /* kept saved on disk behind them */
+  guint maximum;       /* VMs of this pool at once, in any state but gone: all of them hold memory or disk */
+  guint width, height; /* of the first frame */
   guint detached_minutes; /* a session without a viewer is ended after this long */
   char *group;            /* unix group whose members may open sessions; "" = everybody */
   char *border;           /* text of the trust border */
@@ -74,6 +74,7 @@ typedef struct
   char *id; /* uuid: also the domain's */
   char *pool;
   char *image;
+  char *spec; /* digest of what the pool asked for when it was made; differs = of an older size or image */
   SkVmState state;
   char *owner;   /* user name, "" = never had one; written once */
   char *session; /* "" or the session it belongs to */
@@ -118,6 +119,10 @@ SkPool *sk_pool_copy (const SkPool *);
 SkVm *sk_vm_copy (const SkVm *);
 SkSession *sk_session_copy (const SkSession *);
 
+/* The word of a state, as stored and shown. */
+const char *sk_vm_state_word (SkVmState state);
+const char *sk_session_state_word (SkSessionState state);
+
 typedef struct _SkStore SkStore;
 
 /* path: database file, or ":memory:". Runs missing migrations in one transaction; a database of a newer
@@ -138,8 +143,10 @@ GPtrArray *sk_store_pools (SkStore *, GError **);
 /* Without those that are gone (VMs) or ended (sessions) unless `all`. */
 GPtrArray *sk_store_vms (SkStore *, gboolean all, GError **);
 GPtrArray *sk_store_sessions (SkStore *, gboolean all, GError **);
-/* One transaction: the VM becomes `owner`'s, for this session, provided its row says it never had an owner;
- * the session's row with it. SK_ERROR_CONFLICT when it had one. This is the durable half of rule 5 (a VM that
- * had a user never serves another). */
+/* One transaction: the VM becomes `claimed->owner`'s (warm -> attached), for this session, provided its row
+ * says it never had an owner; the session's row with it. SK_ERROR_CONFLICT when it had one. This is the
+ * durable half of rule 5 (a VM that had a user never serves another). */
 gboolean sk_store_claim_vm (SkStore *, const SkVm *claimed, const SkSession *session,
                             GError **) G_GNUC_WARN_UNUSED_RESULT;
+/* Forgets VMs that are gone and sessions that ended before this time. */
+gboolean sk_store_prune (SkStore *, gint64 before, GError **) G_GNUC_WARN_UNUSED_RESULT;

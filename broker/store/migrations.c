@@ -1,0 +1,94 @@
+#include "common/error.h"
+#include "store/store-private.h"
+
+const char *const sk_migrations[] = {
+  /* 1: the four tables. */
+  "CREATE TABLE images (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL,"
+  "  cmdline TEXT NOT NULL, created INTEGER NOT NULL, size INTEGER NOT NULL);"
+  "CREATE TABLE pools (name TEXT PRIMARY KEY NOT NULL, image TEXT NOT NULL REFERENCES images (id),"
+  "  memory_mib INTEGER NOT NULL, vcpus INTEGER NOT NULL, network TEXT NOT NULL, warm INTEGER NOT NULL,"
+  "  stored INTEGER NOT NULL, maximum INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
+  "  detached_minutes INTEGER NOT NULL, \"group\" TEXT NOT NULL, border TEXT NOT NULL,"
+  "  home_url TEXT NOT NULL, created INTEGER NOT NULL);"
+  /* No reference to pools or images: rows of VMs and sessions are history and outlive both. */
+  "CREATE TABLE vms (id TEXT PRIMARY KEY NOT NULL, pool TEXT NOT NULL, image TEXT NOT NULL,"
+  "  spec TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, session TEXT NOT NULL,"
+  "  reason TEXT NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL);"
+  "CREATE TABLE sessions (id TEXT PRIMARY KEY NOT NULL, pool TEXT NOT NULL, vm TEXT NOT NULL,"
+  "  user TEXT NOT NULL, uid INTEGER NOT NULL, state TEXT NOT NULL, url TEXT NOT NULL,"
+  "  reason TEXT NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL);",
+
+  /* 2: history grows for ever, the living stay few: lists of the living read these instead. */
+  "CREATE INDEX vms_living ON vms (created) WHERE state <> 'gone';"
+  "CREATE INDEX sessions_living ON sessions (created) WHERE state <> 'ended';",
+
+  /* 3: rule 5 once more, below every line of C: an owner is written once, and a VM that has one can only
+   * retire.
+   */
+  "CREATE TRIGGER vm_owner_once BEFORE UPDATE ON vms WHEN OLD.owner <> '' AND NEW.owner <> OLD.owner "
+  "BEGIN SELECT RAISE (ABORT, 'this VM belongs to another user'); END;"
+  "CREATE TRIGGER vm_owned_retires BEFORE UPDATE ON vms "
+  "  WHEN OLD.owner <> '' AND NEW.state NOT IN ('attached', 'retiring', 'gone') "
+  "BEGIN SELECT RAISE (ABORT, 'a VM that had a user can only retire'); END;"
+  "CREATE TRIGGER vm_dead_stays BEFORE UPDATE ON vms "
+  "  WHEN OLD.state IN ('retiring', 'gone', 'failed') AND NEW.state NOT IN ('retiring', 'gone', 'failed') "
+  "BEGIN SELECT RAISE (ABORT, 'a VM that retires cannot come back'); END;"
+  "CREATE UNIQUE INDEX sessions_vm ON sessions (vm) WHERE vm <> '';",
+};
+
+guint
+sk_migrations_count (void)
+{
+  return G_N_ELEMENTS (sk_migrations);
+}
+
+static int
+read_version (sqlite3 *db, guint *ret_version)
+{
+  sqlite3_stmt *statement = NULL;
+  int r = sqlite3_prepare_v2 (db, "PRAGMA user_version", -1, &statement, NULL);
+  if (r == SQLITE_OK && (r = sqlite3_step (statement)) == SQLITE_ROW)
+    {
+      *ret_version = (guint) sqlite3_column_int (statement, 0);
+      r = SQLITE_OK;
+    }
+  sqlite3_finalize (statement);
+  return r;
+}
+
+static gboolean
+run_steps (sqlite3 *db, guint from, guint to, GError **error)
+{
+  for (guint i = from; i < to; i++)
+    if (sqlite3_exec (db, sk_migrations[i], NULL, NULL, NULL) != SQLITE_OK)
+      return sk_store_fail (db, "migration", error);
+  g_autofree char *stamp = g_strdup_printf ("PRAGMA user_version = %u", to);
+  return sqlite3_exec (db, stamp, NULL, NULL, NULL) == SQLITE_OK || sk_store_fail (db, "migration", error);
+}
+
+gboolean
+sk_migrate (sqlite3 *db, guint to_version, GError **error)
+{
+  guint version = 0;
+  if (read_version (db, &version) != SQLITE_OK)
+    return sk_store_fail (db, "read version", error);
+  if (version > to_version)
+    {
+      g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT,
+                   "the database is of version %u, this program knows up to %u: install the newer program",
+                   version, to_version);
+      return FALSE;
+    }
+  if (version == to_version)
+    return TRUE;
+  if (sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+    return sk_store_fail (db, "begin", error);
+  /* Somebody else may have migrated between our look and our lock. */
+  if (read_version (db, &version) == SQLITE_OK && version <= to_version
+      && run_steps (db, version, to_version, error))
+    return sqlite3_exec (db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK || sk_store_fail (db, "commit", error);
+  sqlite3_exec (db, "ROLLBACK", NULL, NULL, NULL);
+  if (error && !*error)
+    return sk_store_fail (db, "migration", error);
+  return FALSE;
+}
