@@ -20,10 +20,15 @@ typedef struct
   gboolean accept;       /* may accept(2) on its inherited listening socket */
 } SkSandboxProfile;
 
-/* Prefix for argv; free with g_strfreev. keep_fds: descriptors that stay open in the worker, besides 0 to 2.
- * NULL with an error (SK_ERROR_UNAVAILABLE) when bubblewrap is missing. With the build option sandbox=false:
- * just the command. */
+/* The whole argv to start; free with g_strfreev. command[0]: an absolute path. Descriptors that the starter
+ * leaves open without close-on-exec reach the worker: leave only those meant for it. NULL with an error
+ * (SK_ERROR_UNAVAILABLE) when bubblewrap is missing. With the build option sandbox=false: just the command.
+ */
 char **sk_sandbox_argv (const char *const *command, GError **error);
+
+/* The worker's own process for the one that was started: bubblewrap stays outside as its parent and ends
+ * with it; killing bubblewrap alone would leave the worker. 0 when there is none (yet, or any more). */
+GPid sk_sandbox_worker_pid (GPid started);
 
 /* Closes the cage for the calling process and all its threads (seccomp TSYNC). Fails closed: on error the
  * worker must exit. */

@@ -49,3 +49,58 @@ typedef struct
 G_STATIC_ASSERT (sizeof (SkRingHeader) <= SK_RING_PIXELS_OFFSET);
 /* BGRX32 pixels */
 #define SK_RING_SIZE (SK_RING_PIXELS_OFFSET + (gsize) SK_RING_WIDTH_MAX * SK_RING_HEIGHT_MAX * 4)
+
+typedef enum
+{
+  SK_RING_POINTER_HIDDEN = 0,
+  SK_RING_POINTER_DEFAULT = 1,
+  SK_RING_POINTER_SHAPE = 2,
+} SkRingPointerKind;
+
+typedef struct
+{
+  guint16 hot_x, hot_y, width, height;
+  guint32 argb[SK_RING_POINTER_MAX * SK_RING_POINTER_MAX];
+} SkRingShape;
+
+gboolean sk_ring_size_is_valid (guint width, guint height);
+/* Bytes a row for this width: the only stride that is accepted. */
+guint32 sk_ring_stride (guint width);
+
+/* ---- Writer (screen): one thread ---- */
+
+/* Maps it (checked: size, seals) and writes magic and version. NULL with an error. Unmapped at process end.
+ */
+SkRingHeader *sk_ring_map_for_writing (int memory, GError **error);
+guint8 *sk_ring_pixels (SkRingHeader *h);
+/* The size must be valid. The picture is undefined until rectangles follow. */
+void sk_ring_set_size (SkRingHeader *h, guint width, guint height);
+/* The caller wakes the views afterwards (eventfd). */
+void sk_ring_add_rect (SkRingHeader *h, SkRingRect rect);
+void sk_ring_set_pointer (SkRingHeader *h, SkRingPointerKind kind, const SkRingShape *shape);
+
+/* ---- Reader (view): one thread; everything it returns is checked ---- */
+
+typedef struct
+{
+  const SkRingHeader *untrusted;
+  guint64 seen;           /* rectangles taken so far */
+  guint32 serial;         /* of the size they were for */
+  guint32 pointer_serial; /* of the pointer taken last */
+} SkRingReader;
+
+typedef struct
+{
+  guint width, height, stride;
+  guint32 serial;
+} SkRingSize;
+
+gboolean sk_ring_reader_init (SkRingReader *r, int memory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* FALSE when there is no (sane, stable) size: show nothing new. */
+gboolean sk_ring_reader_size (const SkRingReader *r, SkRingSize *ret) G_GNUC_WARN_UNUSED_RESULT;
+/* Rectangles since the last call, inside the size; one of the whole picture when some were missed. */
+guint sk_ring_reader_take (SkRingReader *r, const SkRingSize *size, SkRingRect ret[SK_RING_RECTS]);
+/* A row of size->stride bytes that may change while it is read: copy it once. y < size->height. */
+const guint8 *sk_ring_reader_row (const SkRingReader *r, const SkRingSize *size, guint y);
+/* TRUE when the pointer changed; ret_shape is only set for SK_RING_POINTER_SHAPE. */
+gboolean sk_ring_reader_pointer (SkRingReader *r, SkRingPointerKind *ret_kind, SkRingShape *ret_shape);

@@ -1,0 +1,133 @@
+#include "rdp/input.h"
+#include "rdp/ring.h"
+#include <freerdp/input.h>
+
+#define KEY_FLAGS (KBD_FLAGS_EXTENDED | KBD_FLAGS_EXTENDED1 | KBD_FLAGS_DOWN | KBD_FLAGS_RELEASE)
+#define SYNC_FLAGS (KBD_SYNC_SCROLL_LOCK | KBD_SYNC_NUM_LOCK | KBD_SYNC_CAPS_LOCK | KBD_SYNC_KANA_LOCK)
+#define BUTTONS (PTR_FLAGS_BUTTON1 | PTR_FLAGS_BUTTON2 | PTR_FLAGS_BUTTON3)
+#define WHEELS (PTR_FLAGS_WHEEL | PTR_FLAGS_HWHEEL)
+#define X_BUTTONS (PTR_XFLAGS_BUTTON1 | PTR_XFLAGS_BUTTON2)
+/* [MS-RDPEDISP] 2.2.2.2.1 */
+#define SCALE_MIN 100
+#define SCALE_MAX 500
+
+static void
+clamp_position (SkInputRecord *r, guint width, guint height)
+{
+  r->a = CLAMP (r->a, 0, (gint32) width - 1);
+  r->b = CLAMP (r->b, 0, (gint32) height - 1);
+  r->c = 0;
+}
+
+static gboolean
+clamp_size (SkInputRecord *r)
+{
+  r->flags = 0;
+  /* [MS-RDPEDISP]: an odd width is not allowed */
+  r->a = CLAMP (r->a, SK_RING_WIDTH_MIN, SK_RING_WIDTH_MAX) & ~1;
+  r->b = CLAMP (r->b, SK_RING_HEIGHT_MIN, SK_RING_HEIGHT_MAX);
+  r->c = CLAMP (r->c, SCALE_MIN, SCALE_MAX);
+  return TRUE;
+}
+
+gboolean
+sk_input_clamp (SkInputRecord *r, guint width, guint height)
+{
+  switch ((SkInputType) r->type)
+    {
+    case SK_INPUT_SCANCODE:
+      r->flags &= KEY_FLAGS;
+      r->b = r->c = 0;
+      return r->a > 0 && r->a <= 0xff;
+    case SK_INPUT_UNICODE:
+      r->flags &= KBD_FLAGS_RELEASE;
+      r->b = r->c = 0;
+      return r->a > 0 && r->a <= 0xffff;
+    case SK_INPUT_SYNC:
+      r->flags = 0;
+      r->a &= SYNC_FLAGS;
+      r->b = r->c = 0;
+      return TRUE;
+    case SK_INPUT_MOUSE:
+      if (!(r->flags & WHEELS))
+        r->flags &= BUTTONS | PTR_FLAGS_DOWN | PTR_FLAGS_MOVE;
+      clamp_position (r, width, height);
+      return r->flags != 0;
+    case SK_INPUT_MOUSE_EX:
+      r->flags &= X_BUTTONS | PTR_XFLAGS_DOWN;
+      clamp_position (r, width, height);
+      return (r->flags & X_BUTTONS) != 0;
+    case SK_INPUT_RESIZE:
+      return clamp_size (r);
+    case SK_INPUT_REFRESH:
+      r->flags = 0;
+      r->a = r->b = r->c = 0;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+sk_input_is_move (const SkInputRecord *r)
+{
+  return r->type == SK_INPUT_MOUSE && r->flags == PTR_FLAGS_MOVE;
+}
+
+void
+sk_input_held_note (SkInputHeld *held, const SkInputRecord *r)
+{
+  if (r->type == SK_INPUT_SCANCODE)
+    {
+      guint bit = ((guint) r->a & 0xff) | (r->flags & KBD_FLAGS_EXTENDED ? 256 : 0)
+                  | (r->flags & KBD_FLAGS_EXTENDED1 ? 512 : 0);
+      if (r->flags & KBD_FLAGS_RELEASE)
+        held->keys[bit / 64] &= ~(G_GUINT64_CONSTANT (1) << (bit % 64));
+      else
+        held->keys[bit / 64] |= G_GUINT64_CONSTANT (1) << (bit % 64);
+    }
+  else if (r->type == SK_INPUT_MOUSE && !(r->flags & WHEELS) && (r->flags & BUTTONS))
+    {
+      if (r->flags & PTR_FLAGS_DOWN)
+        held->buttons |= r->flags & BUTTONS;
+      else
+        held->buttons &= (guint16) ~(r->flags & BUTTONS);
+    }
+  else if (r->type == SK_INPUT_MOUSE_EX)
+    {
+      if (r->flags & PTR_XFLAGS_DOWN)
+        held->x_buttons |= r->flags & X_BUTTONS;
+      else
+        held->x_buttons &= (guint16) ~(r->flags & X_BUTTONS);
+    }
+}
+
+static guint16
+lowest_bit (guint16 bits)
+{
+  return (guint16) (bits & -bits);
+}
+
+gboolean
+sk_input_held_release (SkInputHeld *held, SkInputRecord *ret)
+{
+  *ret = (SkInputRecord){ 0 };
+  for (guint i = 0; i < G_N_ELEMENTS (held->keys); i++)
+    if (held->keys[i])
+      {
+        guint bit = i * 64 + (guint) __builtin_ctzll (held->keys[i]);
+        ret->type = SK_INPUT_SCANCODE;
+        ret->flags = (guint16) (KBD_FLAGS_RELEASE | (bit & 256 ? KBD_FLAGS_EXTENDED : 0)
+                                | (bit & 512 ? KBD_FLAGS_EXTENDED1 : 0));
+        ret->a = bit & 0xff;
+        sk_input_held_note (held, ret);
+        return TRUE;
+      }
+  if (held->buttons)
+    *ret = (SkInputRecord){ .type = SK_INPUT_MOUSE, .flags = lowest_bit (held->buttons) };
+  else if (held->x_buttons)
+    *ret = (SkInputRecord){ .type = SK_INPUT_MOUSE_EX, .flags = lowest_bit (held->x_buttons) };
+  else
+    return FALSE;
+  sk_input_held_note (held, ret);
+  return TRUE;
+}

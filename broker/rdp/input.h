@@ -1,0 +1,22 @@
+/* Input records on their way from view to screen: checked on both sides. Pure functions. */
+#pragma once
+#include "wire/control.h"
+
+/* Makes an untrusted record one that may be sent to a guest of this size: coordinates clamped into the
+ * picture, sizes into what the frame memory holds, unknown flags removed. FALSE: drop it. */
+gboolean sk_input_clamp (SkInputRecord *untrusted_record, guint width, guint height);
+
+/* A pure move of the mouse: only the last of several in a row matters. */
+gboolean sk_input_is_move (const SkInputRecord *record);
+
+/* What one view holds down, so that it can be let go when the view dies. */
+typedef struct
+{
+  guint64 keys[16]; /* bit: scan code + 256 x extended + 512 x extended1 */
+  guint16 buttons;  /* PTR_FLAGS_BUTTON1 … 3 */
+  guint16 x_buttons;
+} SkInputHeld;
+
+void sk_input_held_note (SkInputHeld *held, const SkInputRecord *record);
+/* The next record that releases something, clearing it; FALSE when nothing is held. */
+gboolean sk_input_held_release (SkInputHeld *held, SkInputRecord *ret);

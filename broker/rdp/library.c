@@ -1,0 +1,63 @@
+#include "rdp/library.h"
+#include "common/error.h"
+#include <freerdp/primitives.h>
+#include <winpr/ssl.h>
+#include <winpr/synch.h>
+#include <winpr/wlog.h>
+
+/* The one worker of this process: FreeRDP's log callback has no context. Set once before threads start. */
+static SkWorker *the_worker;
+
+static BOOL
+on_log_message (const wLogMessage *message)
+{
+  GLogLevelFlags level = message->Level >= WLOG_ERROR  ? G_LOG_LEVEL_WARNING
+                         : message->Level == WLOG_WARN ? G_LOG_LEVEL_MESSAGE
+                                                       : G_LOG_LEVEL_INFO;
+  /* An ERROR of FreeRDP is a broken or hostile peer: no error of ours. */
+  sk_worker_log (the_worker, level, "FreeRDP: %s", message->TextString ? message->TextString : "");
+  return TRUE;
+}
+
+static BOOL
+on_log_other (const wLogMessage *message)
+{
+  return TRUE;
+}
+
+static gboolean
+redirect_log (gboolean verbose)
+{
+  static wLogCallbacks callbacks = { on_log_other, on_log_other, on_log_message, on_log_other };
+  wLog *root = WLog_GetRoot ();
+  if (!root || !WLog_SetLogAppenderType (root, WLOG_APPENDER_CALLBACK))
+    return FALSE;
+  wLogAppender *appender = WLog_GetLogAppender (root);
+  return appender && WLog_ConfigureAppender (appender, "callbacks", &callbacks)
+         && WLog_SetLogLevel (root, verbose ? WLOG_INFO : WLOG_WARN);
+}
+
+gboolean
+sk_library_init (SkWorker *worker, gboolean verbose, GError **error)
+{
+  the_worker = worker;
+  /* Without a hint FreeRDP measures its own primitives for 300 ms at first use. */
+  primitives_set_hints (PRIMITIVES_ONLY_CPU);
+  if (redirect_log (verbose) && primitives_get () && winpr_InitializeSSL (WINPR_SSL_INIT_DEFAULT))
+    return TRUE;
+  g_set_error_literal (error, SK_ERROR, SK_ERROR_UNAVAILABLE, "FreeRDP does not start");
+  return FALSE;
+}
+
+guint
+sk_library_poll_fds (HANDLE *handles, DWORD n, struct pollfd *fds)
+{
+  guint used = 0;
+  for (DWORD i = 0; i < n; i++)
+    {
+      int fd = GetEventFileDescriptor (handles[i]);
+      if (fd >= 0)
+        fds[used++] = (struct pollfd){ fd, POLLIN, 0 };
+    }
+  return used;
+}

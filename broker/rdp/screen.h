@@ -1,0 +1,95 @@
+/* The guest leg: an RDP client toward one guest, decoding into the frame memory.
+ *
+ * Threads: the main thread owns the control socket (worker.h) and hands views over; the RDP thread owns
+ * FreeRDP, the relay, the frame memory, the views' pipes. Whatever the guest sends is decoded in this
+ * process: take it as owned by the guest. It holds no key, no socket and no channel of any viewer. */
+#pragma once
+#include "rdp/input.h"
+#include "rdp/relay.h"
+#include "rdp/ring.h"
+#include "rdp/worker.h"
+#include <freerdp/client/disp.h>
+#include <freerdp/freerdp.h>
+
+/* One viewer, one recorder, a few that watch with consent. */
+#define SK_SCREEN_VIEWS_MAX 8
+
+typedef struct
+{
+  guint32 number;
+  int input; /* read end of the view's pipe; -1 after it ended (the view still gets wake-ups until removed) */
+  int notify; /* eventfd */
+  SkInputHeld held;
+} SkScreenView;
+
+typedef struct
+{
+  SkWorker *worker;
+
+  /* Set by the job on the main thread, before the RDP thread starts; read-only then. */
+  guint width, height;
+  guint32 keyboard_layout;
+  char *user, *password;
+  int memory;
+  int stream;
+  SkRingHeader *ring;
+
+  GMutex lock; /* commands for the RDP thread */
+  GQueue commands;
+  int wake;
+
+  /* RDP thread only */
+  freerdp *instance;
+  SkRelay *relay;
+  SkScreenView views[SK_SCREEN_VIEWS_MAX];
+  guint n_views;
+  gboolean dirty; /* rectangles were published since the views were woken */
+  gint64 dirty_since;
+  guint64 painted; /* pixels, until the first whole picture */
+  gint64 first_paint;
+  gboolean has_picture;
+  pReceiveChannelData channel_data; /* FreeRDP's own, behind our limit */
+  DispClientContext *disp;
+  gboolean disp_ready;
+  SkInputRecord resize; /* wanted: type 0 when none */
+  gint64 resize_sent;
+} SkScreen;
+
+/* ADD_VIEW and REMOVE_VIEW on their way to the RDP thread; owns its descriptors. */
+typedef struct
+{
+  guint16 type;
+  guint32 number;
+  int input, notify;
+} SkScreenCommand;
+
+SkScreen *sk_screen_new (void);
+extern const SkWorkerClass sk_screen_class;
+/* Everything FreeRDP would load late; main thread, before the sandbox is closed. */
+gboolean sk_screen_prepare (SkScreen *screen, GError **error);
+
+/* ---- between the files of the screen; RDP thread ---- */
+typedef struct
+{
+  rdpContext base;
+  SkScreen *screen;
+} SkScreenContext;
+
+/* screen-rdp.c */
+gpointer sk_screen_rdp_thread (gpointer screen);
+gboolean sk_screen_configure (SkScreen *screen);
+/* Marks a rectangle of the picture; views are woken a little later. */
+void sk_screen_mark (SkScreen *screen, gint x, gint y, gint width, gint height);
+void sk_screen_mark_all (SkScreen *screen);
+
+/* screen-pointer.c */
+void sk_screen_pointer_register (rdpContext *context);
+
+/* screen-input.c: reads the views' pipes and speaks to the guest */
+void sk_screen_read_view (SkScreen *screen, SkScreenView *view);
+void sk_screen_release_view (SkScreen *screen, SkScreenView *view);
+/* Sends a wanted size when it is time; returns ms until the next try, -1 when none is wanted. */
+int sk_screen_resize_tick (SkScreen *screen);
+
+/* screen-channels.c: display control, and nothing else */
+gboolean sk_screen_channels_install (SkScreen *screen);
