@@ -3,7 +3,8 @@
 Two kinds of tests, found without any list to keep:
 - what meson knows (suites unit, fuzz, or any other suite name below), run from the build folder;
 - every executable file tests/SUITE/test-* of the suites integration, e2e and bench-smoke. Comments at its head may say
-  "# timeout: SECONDS" and "# needs: image" (the guest image) or "# needs: libvirt".
+  "# timeout: SECONDS" and "# needs: image" (the guest image), "# needs: libvirt" or "# needs: nothing"; those of e2e and
+  bench-smoke need the image unless they say otherwise.
 """
 import argparse
 import collections
@@ -33,7 +34,8 @@ CI = os.environ.get("CI", "") not in ("", "0", "false")
 SUITES = ("static", "unit", "fuzz", "asan", "integration", "e2e", "bench-smoke")
 SCRIPT_SUITES = ("integration", "e2e", "bench-smoke")
 # Seconds for one test, unless it names its own. A Debian 13 desktop boots up to four minutes without KVM.
-TIMEOUTS = {"static": 300, "unit": 120, "fuzz": 300, "asan": 600, "integration": 300, "e2e": 900, "bench-smoke": 900}
+TIMEOUTS = {"static": 300, "unit": 120, "fuzz": 300, "asan": 600, "integration": 300, "e2e": 1800, "bench-smoke": 1200}
+NEEDS = {"e2e": "image", "bench-smoke": "image"}
 # Sanitizers cost two to four times the time.
 ASAN_FACTOR = 4
 # Between SIGTERM, on which a test cleans up after itself, and SIGKILL.
@@ -148,7 +150,7 @@ def scripts(suite):
         if not name.startswith("test-") or not os.path.isfile(path) or not os.access(path, os.X_OK):
             continue
         yield Test(suite, name.removeprefix("test-"), [path], {}, TOP, float(header(path, "timeout") or TIMEOUTS[suite]), True,
-                   set((header(path, "needs") or "").replace(",", " ").split()))
+                   set((header(path, "needs") or NEEDS.get(suite, "")).replace(",", " ").split()))
 
 
 def find_tests(suites):
