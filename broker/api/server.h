@@ -16,9 +16,13 @@ typedef struct
   int listen_fd;           /* an already listening socket (systemd); taken over. -1: make socket_path */
   guint socket_mode;       /* of a socket made here; 0: 0666, everybody may ask, the access checks decide */
   const char *build_image; /* program that builds a guest image; NULL: $libexecdir/sekisho/build-image */
+  const char *agent;       /* the sekisho-agent to put into it; NULL: $libexecdir/sekisho/sekisho-agent */
   const char *images_dir;  /* where built images are kept; NULL: /var/lib/sekisho/images */
 } SkApiOptions;
-#define SK_API_OPTIONS_INIT { .listen_fd = -1 }
+#define SK_API_OPTIONS_INIT                                                                                  \
+  {                                                                                                          \
+    .listen_fd = -1                                                                                          \
+  }
 
 typedef struct _SkApiServer SkApiServer;
 

@@ -1,0 +1,281 @@
+/* Routes: the table itself, then each route allowed, forbidden, not found, with bad JSON and unknown keys. */
+#include "api-fixture.h"
+#include "api/route.h"
+#include <string.h>
+
+#define ADD(name, func) g_test_add ("/api/" name, Fixture, NULL, fixture_up, func, fixture_down)
+
+static const char pool_body[] = "{\"name\":\"internet\",\"image\":\"trixie\",\"memory_mib\":1024,\"warm\":2}";
+
+/* A path of a pattern, with something unknown in its places. */
+static char *
+path_of (const SkRoute *route)
+{
+  GString *path = g_string_new (route->path);
+  g_string_replace (path, "{name}", "nothing", 0);
+  g_string_replace (path, "{id}", "nothing", 0);
+  return g_string_free (path, FALSE);
+}
+
+static void
+test_table (void)
+{
+  for (const SkRoute *route = sk_routes (); route->method; route++)
+    {
+      g_assert_nonnull (route->access);
+      g_assert_nonnull (route->handler);
+      g_assert_true (g_str_has_prefix (route->path, "/1.0"));
+      g_assert_cmpuint (route->body_max, <=, SK_API_BODY_MAX);
+      for (const SkRoute *other = sk_routes (); other != route; other++)
+        g_assert_false (g_str_equal (other->path, route->path) && g_str_equal (other->method, route->method));
+    }
+}
+
+static void
+handle_never (SkRequest *request)
+{
+  g_assert_not_reached ();
+}
+
+static void
+test_no_access_check (void)
+{
+  static const SkRoute open_routes[] = { { "GET", "/1.0", NULL, handle_never }, { NULL } };
+  Fixture f;
+  fixture_up (&f, NULL);
+  f.server->routes = open_routes;
+  assert_answer (&f, "GET", "/1.0", NULL,
+                 "500 {\"type\":\"error\",\"error_code\":500,\"error_type\":\"internal\"");
+  fixture_down (&f, NULL);
+}
+
+/* Every row, asked by nobody special, by an administrator, with a wrong method, with a body of rubbish. */
+static void
+test_walk (Fixture *f, gconstpointer unused)
+{
+  for (const SkRoute *route = sk_routes (); route->method; route++)
+    {
+      g_autofree char *path = path_of (route);
+      fixture_become (f, 4242, "hanako", FALSE);
+      if (route->access == sk_access_admin)
+        assert_answer (f, route->method, path, NULL, "403 {\"type\":\"error\"");
+      fixture_become (f, 0, "root", TRUE);
+      assert_answer (f, "BREW", path, NULL, "405 {\"type\":\"error\"");
+      if (route->body_max == 0)
+        {
+          assert_answer (f, route->method, path, "{}", "413 {\"type\":\"error\"");
+          continue;
+        }
+      assert_answer (f, route->method, path,
+                     "{\"a\":", strstr (route->path, "pools/{") ? "40" : "400 {\"type\":\"error\"");
+    }
+}
+
+static void
+test_head_checks (Fixture *f, gconstpointer unused)
+{
+  static const struct
+  {
+    const char *request, *wanted;
+  } cases[] = {
+    { "GET /1.0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://evil\r\n\r\n", "403 " },
+    { "GET /1.0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nSec-Fetch-Site: cross-site\r\n\r\n", "403 " },
+    { "GET /1.0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n\r\n", "200 " },
+    { "GET /1.0?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "400 " },
+    { "GET /1.0/events?type=a&type=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "400 " },
+    { "GET /1.0/../../etc HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "404 " },
+    { "GET /1.0/vms/%2e%2e HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "404 " },
+    { "GET /1.0/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "404 " },
+    { "GET / HTTP/1.0\r\n\r\n", "40" },
+    { "POST /1.0/pools HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1048577\r\nExpect: "
+      "100-continue\r\n\r\n",
+      "413 " },
+    { "rubbish\r\n\r\n", "400" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *answer = fixture_raw (f, cases[i].request);
+      if (!g_str_has_prefix (answer, cases[i].wanted))
+        g_error ("%s: %s", cases[i].request, answer);
+    }
+}
+
+static void
+test_server (Fixture *f, gconstpointer unused)
+{
+  fixture_become (f, 4242, "hanako", FALSE);
+  assert_answer (f, "GET", "/1.0", NULL, "\"auth\":{\"user\":\"hanako\",\"uid\":4242,\"admin\":false}");
+  assert_answer (f, "GET", "/1.0", NULL,
+                 "200 {\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,");
+  assert_answer (f, "GET", "/1.0/health", NULL, "\"drained\":false");
+}
+
+static void
+test_pools (Fixture *f, gconstpointer unused)
+{
+  assert_answer (f, "POST", "/1.0/pools", pool_body, "200 ");
+  assert_answer (f, "POST", "/1.0/pools", pool_body, "409 ");
+  assert_answer (f, "POST", "/1.0/pools", "{\"image\":\"x\"}", "missing key: name");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"a\",\"colour\":1}", "unknown key: colour");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"a\",\"memory_mib\":\"1\"}",
+                 "memory_mib: must be a whole number");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"a\",\"memory_mib\":-1}", "400 ");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"a\",\"memory_mib\":1.5}", "400 ");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"a\",\"border\":\"x\\ny\"}", "control characters");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"a\",\"name\":\"b\"}", "400 ");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"a\",\"created\":1}", "unknown key: created");
+  assert_answer (f, "POST", "/1.0/pools", "[]", "JSON オブジェクト");
+  assert_answer (f, "POST", "/1.0/pools", "{\"name\":\"b\",\"memory_mib\":1}", "memory_mib: 256 or more");
+  assert_answer (f, "GET", "/1.0/pools/internet", NULL, "\"memory_mib\":1024,\"vcpus\":2");
+  assert_answer (f, "PUT", "/1.0/pools/internet", "{\"warm\":1}", "\"memory_mib\":2048");
+  assert_answer (f, "PATCH", "/1.0/pools/internet", "{\"memory_mib\":4096}", "\"warm\":1");
+  assert_answer (f, "PUT", "/1.0/pools/internet", "{\"name\":\"x\"}", "unknown key: name");
+  assert_answer (f, "PUT", "/1.0/pools/none", "{}", "404 ");
+  assert_answer (f, "GET", "/1.0/pools", NULL, "\"metadata\":[{\"name\":\"internet\"");
+  assert_answer (f, "DELETE", "/1.0/pools/none", NULL, "404 ");
+  assert_answer (f, "DELETE", "/1.0/pools/internet?force=2", NULL, "400 ");
+  assert_answer (f, "DELETE", "/1.0/pools/internet?force=1", NULL, "200 ");
+}
+
+/* A pool of a group one is not in does not exist. */
+static void
+test_pool_groups (Fixture *f, gconstpointer unused)
+{
+  static const char *const groups[] = { "soumu", NULL };
+  fixture_add_pool (f, "internet", "");
+  fixture_add_pool (f, "kaikei", "kaikei");
+  fixture_add_pool (f, "soumu", "soumu");
+  fixture_become (f, 4242, "hanako", FALSE);
+  sk_mock_set_groups (groups);
+  assert_answer (f, "GET", "/1.0/pools/soumu", NULL, "200 ");
+  assert_answer (f, "GET", "/1.0/pools/kaikei", NULL, "404 ");
+  g_autofree char *list = fixture_call (f, "GET", "/1.0/pools", NULL);
+  g_assert_null (strstr (list, "kaikei"));
+  g_assert_nonnull (strstr (list, "soumu"));
+  sk_mock_set_groups (NULL);
+}
+
+static void
+run_etag (gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkClient) client = sk_client_new (f->path);
+  g_autofree char *etag = NULL, *second = NULL;
+  g_autoptr (JsonNode) pool
+      = sk_client_call_match (client, "GET", "/1.0/pools/internet", NULL, NULL, &etag, &error);
+  g_autoptr (JsonNode) body = sk_json_parse ("{\"warm\":3}", 10, 8, 8, &error);
+  g_autoptr (JsonNode) changed = NULL, refused = NULL;
+  g_assert_no_error (error);
+  changed = sk_client_call_match (client, "PATCH", "/1.0/pools/internet", body, etag, &second, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (etag, !=, second);
+  refused = sk_client_call_match (client, "PATCH", "/1.0/pools/internet", body, etag, NULL, &error);
+  g_assert_error (error, SK_ERROR, SK_ERROR_CONFLICT);
+  g_assert_null (refused);
+}
+
+static void
+test_etag (Fixture *f, gconstpointer unused)
+{
+  fixture_add_pool (f, "internet", "");
+  fixture_run (run_etag, f);
+}
+
+static void
+test_vms (Fixture *f, gconstpointer unused)
+{
+  sk_mock_manager_set_ready (f->manager, 2);
+  assert_answer (f, "GET", "/1.0/vms", NULL, "\"state\":\"warm\"");
+  assert_answer (f, "GET", "/1.0/vms/00000000-0000-4000-8000-000000000002", NULL, "200 ");
+  assert_answer (f, "GET", "/1.0/vms/none", NULL, "404 ");
+  assert_answer (f, "DELETE", "/1.0/vms/00000000-0000-4000-8000-000000000002", NULL, "200 ");
+  assert_answer (f, "GET", "/1.0/vms/00000000-0000-4000-8000-000000000002", NULL,
+                 "\"reason\":\"retired by root\"");
+  assert_answer (f, "DELETE", "/1.0/vms/none", NULL, "404 ");
+}
+
+static void
+test_sessions (Fixture *f, gconstpointer unused)
+{
+  const char *const id = "/1.0/sessions/11111111-0000-4000-8000-000000000001";
+  g_autofree char *ticket = g_strconcat (id, "/ticket", NULL), *url = g_strconcat (id, "/url", NULL);
+  fixture_add_pool (f, "internet", "");
+  sk_mock_manager_set_ready (f->manager, 1);
+  fixture_become (f, 4242, "hanako", FALSE);
+  assert_answer (f, "POST", "/1.0/sessions", "{\"pool\":\"none\"}", "404 ");
+  assert_answer (f, "POST", "/1.0/sessions", "{\"url\":1}", "400 ");
+  assert_answer (f, "POST", "/1.0/sessions", "{\"width\":99999}", "400 ");
+  assert_answer (f, "POST", "/1.0/sessions", "{\"url\":\"http://a\",\"width\":1024,\"height\":768}",
+                 "\"ticket\":{\"token\":\"");
+  assert_answer (f, "GET", "/1.0/sessions", NULL, "\"user\":\"hanako\"");
+  assert_answer (f, "GET", id, NULL, "\"state\":\"starting\"");
+  assert_answer (f, "POST", ticket, NULL, "\"fingerprint\":\"ffff");
+  assert_answer (f, "POST", url, "{\"url\":\"http://b\"}", "200 ");
+  assert_answer (f, "POST", url, "{}", "missing key: url");
+  assert_answer (f, "GET", id, NULL, "\"url\":\"http://b\"");
+  /* Another user sees nothing of it. */
+  fixture_become (f, 4343, "taro", FALSE);
+  assert_answer (f, "GET", id, NULL, "404 ");
+  assert_answer (f, "DELETE", id, NULL, "404 ");
+  assert_answer (f, "POST", ticket, NULL, "404 ");
+  assert_answer (f, "POST", url, "{\"url\":\"http://c\"}", "404 ");
+  assert_answer (f, "GET", "/1.0/sessions", NULL, "\"metadata\":[]");
+  fixture_become (f, 4242, "hanako", FALSE);
+  assert_answer (f, "DELETE", id, NULL, "200 ");
+  assert_answer (f, "GET", id, NULL, "404 ");
+}
+
+static void
+test_images (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *body = g_strdup_printf ("{\"dir\":\"%s\",\"name\":\"trixie\"}", f->dir);
+  g_autofree char *manifest = g_build_filename (f->dir, "manifest.json", NULL);
+  assert_answer (f, "POST", "/1.0/images", body, "404 ");
+  g_assert_true (g_file_set_contents (manifest, "{}", -1, NULL));
+  assert_answer (f, "POST", "/1.0/images", body, "\"name\":\"trixie\"");
+  assert_answer (f, "POST", "/1.0/images", "{\"dir\":\"relative\"}", "400 ");
+  assert_answer (f, "POST", "/1.0/images", "{}", "400 ");
+  assert_answer (f, "POST", "/1.0/images", "{\"dir\":\"/x\",\"build\":true}", "400 ");
+  assert_answer (f, "GET", "/1.0/images", NULL, "\"name\":\"trixie\"");
+  assert_answer (f, "GET", "/1.0/images/trixie", NULL, "200 ");
+  assert_answer (f, "DELETE", "/1.0/images/trixie", NULL, "200 ");
+  /* Not built by us: the files stay. */
+  g_assert_true (g_file_test (manifest, G_FILE_TEST_EXISTS));
+  assert_answer (f, "DELETE", "/1.0/images/trixie", NULL, "404 ");
+  unlink (manifest);
+}
+
+static void
+test_body_limit (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *blanks = g_strnfill (SK_API_BODY_MAX - sizeof pool_body + 1, ' ');
+  g_autofree char *fits = g_strconcat (pool_body, blanks, NULL);
+  g_autofree char *chunk = g_strnfill (SK_API_BODY_MAX + 1, ' ');
+  g_autofree char *chunked = g_strdup_printf ("POST /1.0/pools HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                              "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+                                              SK_API_BODY_MAX + 1, chunk);
+  assert_answer (f, "POST", "/1.0/pools", fits, "200 ");
+  g_autofree char *answer = fixture_raw (f, chunked);
+  g_assert_true (g_str_has_prefix (answer, "413 "));
+  assert_answer (f, "POST", "/1.0/pools", "{\"a\":[[[[[[[[[[]]]]]]]]]]}", "413 ");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/api/table", test_table);
+  g_test_add_func ("/api/no-access-check", test_no_access_check);
+  ADD ("walk", test_walk);
+  ADD ("head-checks", test_head_checks);
+  ADD ("server", test_server);
+  ADD ("pools", test_pools);
+  ADD ("pool-groups", test_pool_groups);
+  ADD ("etag", test_etag);
+  ADD ("vms", test_vms);
+  ADD ("sessions", test_sessions);
+  ADD ("images", test_images);
+  ADD ("body-limit", test_body_limit);
+  return g_test_run ();
+}
