@@ -291,7 +291,7 @@ post_build (SkRequest *request, const char *name)
 
 typedef struct
 {
-  char *name, *dir;
+  char *name, *path;
   gboolean build;
 } ImageBody;
 
@@ -299,7 +299,7 @@ static void
 image_body_clear (ImageBody *body)
 {
   g_free (body->name);
-  g_free (body->dir);
+  g_free (body->path);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ImageBody, image_body_clear)
 
@@ -308,7 +308,7 @@ sk_api_post_images (SkRequest *request)
 {
   static const SkBodyField fields[] = {
     { "name", SK_BODY_STRING, offsetof (ImageBody, name), 64 },
-    { "dir", SK_BODY_STRING, offsetof (ImageBody, dir), 4096 },
+    { "path", SK_BODY_STRING, offsetof (ImageBody, path), 4096 },
     { "build", SK_BODY_BOOL, offsetof (ImageBody, build) },
     { NULL },
   };
@@ -321,13 +321,13 @@ sk_api_post_images (SkRequest *request)
       sk_request_reply_error (request, error);
       return;
     }
-  if (body.build == (body.dir != NULL) || (body.dir && !g_path_is_absolute (body.dir)))
+  if (body.build == (body.path != NULL) || (body.path && !g_path_is_absolute (body.path)))
     {
       sk_request_reply_error (
           request,
           g_error_new_literal (SK_ERROR, SK_ERROR_INVALID,
-                               SK_BOTH ("either \"dir\" (an absolute path) or \"build\": true",
-                                        "\"dir\"（絶対パス）か \"build\": true のどちらかを指定します")));
+                               SK_BOTH ("either \"path\" (an absolute path) or \"build\": true",
+                                        "\"path\"（絶対パス）か \"build\": true のどちらかを指定します")));
       return;
     }
   if (body.build)
@@ -335,7 +335,7 @@ sk_api_post_images (SkRequest *request)
       post_build (request, body.name ? body.name : "");
       return;
     }
-  image = sk_manager_import_image (request->manager, body.name, body.dir, &error);
+  image = sk_manager_import_image (request->manager, body.name, body.path, &error);
   if (image)
     sk_request_reply_object (request, sk_json_from_row (sk_image_fields, image));
   else

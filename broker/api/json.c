@@ -381,16 +381,17 @@ check_uint (const SkBodyField *field, gint64 untrusted_number, GError **error)
 static gboolean
 check_member (const SkBodyField *field, JsonNode *untrusted_value, GError **error)
 {
-  static const char *const names[]
-      = { "a string\n文字列", "a whole number\n整数", "true or false\ntrue か false" };
+  static const char *const names[] = { SK_BOTH ("a string", "文字列"), SK_BOTH ("a whole number", "整数"),
+                                       SK_BOTH ("true or false", "真偽値") };
   static const GType types[] = { G_TYPE_STRING, G_TYPE_INT64, G_TYPE_BOOLEAN };
 
   if (!JSON_NODE_HOLDS_VALUE (untrusted_value)
       || json_node_get_value_type (untrusted_value) != types[field->type])
     {
-      g_auto (GStrv) both = g_strsplit (names[field->type], "\n", 2);
+      g_autofree char *en = sk_both_pick (names[field->type], FALSE),
+                      *ja = sk_both_pick (names[field->type], TRUE);
       g_set_error (error, SK_ERROR, SK_ERROR_INVALID, SK_BOTH ("%s: must be %s", "%s: %sで指定します"),
-                   field->name, both[0], field->name, both[1]);
+                   field->name, en, field->name, ja);
       return FALSE;
     }
   if (field->type == SK_BODY_STRING)

@@ -4,12 +4,9 @@
  * Pure functions, any thread. Links only json-glib, so the client uses it as well. */
 #pragma once
 #include "common/error.h"
+#include "common/i18n.h"
 #include "store/store.h"
 #include <json-glib/json-glib.h>
-
-/* Details of errors carry both languages in one GError: "English\nJapanese". A message without a line break
- * stands for both (values, names). */
-#define SK_BOTH(en, ja) en "\n" ja
 
 /* Requests are flat objects; one level of lists is foreseen. Answers of our own broker go deeper. */
 #define SK_JSON_REQUEST_DEPTH 8

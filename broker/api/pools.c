@@ -63,14 +63,41 @@ may_see (const SkIdentity *who, const SkPool *pool)
   return who->admin || !pool->group || !*pool->group || sk_identity_in_group (who, pool->group);
 }
 
+/* Not a part of the row: an ETag must not change with it. */
+static void
+add_status (SkRequest *request, const char *name, JsonObject *row)
+{
+  g_autoptr (SkPoolStatus) status = sk_manager_pool_status (request->manager, name, NULL);
+  JsonObject *object;
+  if (!status || !request->who->admin)
+    return;
+  object = json_object_new ();
+  json_object_set_int_member (object, "warm", status->warm);
+  json_object_set_int_member (object, "stored", status->stored);
+  json_object_set_int_member (object, "booting", status->booting);
+  json_object_set_int_member (object, "attached", status->attached);
+  json_object_set_int_member (object, "retiring", status->retiring);
+  json_object_set_int_member (object, "queued", status->queued);
+  json_object_set_int_member (object, "failures", status->failures);
+  json_object_set_int_member (object, "retry_at", status->retry_at);
+  json_object_set_string_member (object, "reason", status->reason ? status->reason : "");
+  json_object_set_object_member (row, "status", object);
+}
+
 void
 sk_api_get_pools (SkRequest *request)
 {
   g_autoptr (GPtrArray) pools = sk_manager_pools (request->manager);
   JsonArray *rows = json_array_new ();
   for (guint i = 0; i < pools->len; i++)
-    if (may_see (request->who, g_ptr_array_index (pools, i)))
-      json_array_add_object_element (rows, sk_json_from_row (sk_pool_fields, g_ptr_array_index (pools, i)));
+    {
+      const SkPool *pool = g_ptr_array_index (pools, i);
+      if (!may_see (request->who, pool))
+        continue;
+      JsonObject *row = sk_json_from_row (sk_pool_fields, pool);
+      add_status (request, pool->name, row);
+      json_array_add_object_element (rows, row);
+    }
   sk_request_reply (request, json_node_init_array (json_node_alloc (), rows));
   json_array_unref (rows);
 }
@@ -95,6 +122,7 @@ reply_pool (SkRequest *request, const SkPool *pool)
   JsonObject *row = sk_json_from_row (sk_pool_fields, pool);
   g_autofree char *etag = sk_request_etag (row);
   soup_message_headers_replace (soup_server_message_get_response_headers (request->message), "ETag", etag);
+  add_status (request, pool->name, row);
   sk_request_reply_object (request, row);
 }
 

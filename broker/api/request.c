@@ -92,14 +92,14 @@ sk_request_reply_operation (SkRequest *request, SkOperation *operation)
   send (request, 202, envelope);
 }
 
-/* One message of a GError holds both languages, see SK_BOTH; what went wrong may quote untrusted bytes. */
+/* A GError's message holds both languages, see SK_BOTH; it may quote untrusted bytes. */
 static void
 set_details (JsonObject *object, const char *message)
 {
   g_autofree char *valid = g_utf8_make_valid (message, -1);
-  g_auto (GStrv) both = g_strsplit (valid, "\n", 2);
-  json_object_set_string_member (object, "detail", both[0] ? both[0] : "");
-  json_object_set_string_member (object, "detail_ja", both[0] && both[1] ? both[1] : both[0] ? both[0] : "");
+  g_autofree char *en = sk_both_pick (valid, FALSE), *ja = sk_both_pick (valid, TRUE);
+  json_object_set_string_member (object, "detail", en);
+  json_object_set_string_member (object, "detail_ja", ja);
 }
 
 void

@@ -24,7 +24,7 @@ static const SkRoute routes[]
         { "POST", "/1.0/images", sk_access_admin, sk_api_post_images, SK_API_BODY_MAX },
         { "GET", "/1.0/images/{name}", sk_access_admin, sk_api_get_image },
         { "DELETE", "/1.0/images/{name}", sk_access_admin, sk_api_delete_image },
-        { "GET", "/1.0/sessions", sk_access_user, sk_api_get_sessions },
+        { "GET", "/1.0/sessions", sk_access_user, sk_api_get_sessions, 0, QUERY ("all") },
         { "POST", "/1.0/sessions", sk_access_user, sk_api_post_sessions, SK_API_BODY_MAX },
         { "GET", "/1.0/sessions/{id}", sk_access_user, sk_api_get_session },
         { "DELETE", "/1.0/sessions/{id}", sk_access_user, sk_api_delete_session },
@@ -136,7 +136,7 @@ add_query (GHashTable *table, const SkRoute *route, const char *untrusted_pair, 
   if (!route->query || !g_strv_contains (route->query, key) || !value || !g_utf8_validate (value, -1, NULL)
       || (older && strcmp (key, "canary") != 0))
     {
-      g_set_error (error, SK_ERROR, SK_ERROR_INVALID, SK_BOTH ("query: %.32s", "クエリー: %.32s"), key, key);
+      g_set_error (error, SK_ERROR, SK_ERROR_INVALID, "?%.32s", key);
       return FALSE;
     }
   g_hash_table_replace (table, g_strdup (key),

@@ -18,12 +18,23 @@
 /* The core's own eyes, for looking at sessions of others. */
 static const SkIdentity everyone = { .uid = 0, .user = (char *) "root", .admin = TRUE };
 
+/* eta_seconds only where the core can say. */
+static void
+add_place (SkManager *manager, const SkSession *session, JsonObject *object)
+{
+  guint eta = sk_manager_queue_estimate (manager, session->id);
+  if (session->state != SK_SESSION_QUEUED)
+    return;
+  json_object_set_int_member (object, "position", sk_manager_queue_position (manager, session->id));
+  if (eta > 0)
+    json_object_set_int_member (object, "eta_seconds", eta);
+}
+
 static JsonObject *
 session_to_json (SkManager *manager, const SkSession *session)
 {
   JsonObject *object = sk_json_from_row (sk_session_fields, session);
-  if (session->state == SK_SESSION_QUEUED)
-    json_object_set_int_member (object, "position", sk_manager_queue_position (manager, session->id));
+  add_place (manager, session, object);
   return object;
 }
 
@@ -52,7 +63,7 @@ queue_to_json (SkManager *manager, const SkSession *session)
 {
   JsonObject *object = json_object_new ();
   json_object_set_object_member (object, "session", session_to_json (manager, session));
-  json_object_set_int_member (object, "position", sk_manager_queue_position (manager, session->id));
+  add_place (manager, session, object);
   return object;
 }
 
@@ -106,8 +117,7 @@ sk_api_sessions_describe_event (SkApiServer *server, const char *id, JsonObject 
   if (session)
     {
       json_object_set_string_member (event, "pool", session->pool ? session->pool : "");
-      if (session->state == SK_SESSION_QUEUED)
-        json_object_set_int_member (event, "position", sk_manager_queue_position (server->manager, id));
+      add_place (server->manager, session, event);
       g_hash_table_replace (server->session_uids, g_strdup (id), GUINT_TO_POINTER (session->uid));
     }
   if (!id || !g_hash_table_lookup_extended (server->session_uids, id, NULL, &uid))
@@ -123,7 +133,8 @@ cancel_queued (SkOperation *operation, gpointer data)
   SkApiServer *server = data;
   g_autoptr (GError) error = NULL;
   const char *id = sk_operation_resource (operation) + strlen ("/1.0/sessions/");
-  if (!sk_manager_end_session (server->manager, &everyone, id, "cancelled", &error))
+  if (!sk_manager_end_session (server->manager, &everyone, id,
+                               SK_BOTH ("It was cancelled.", "取り消されました。"), &error))
     sk_debug (NULL, "cancel: %s", error->message);
   /* Ending it made an event, which finished the operation; if the session was gone already, nothing did. */
   sk_operation_finish (operation, NULL, g_error_new_literal (SK_ERROR, SK_ERROR_CANCELLED, "cancelled"));
@@ -155,8 +166,19 @@ reply_queued (SkRequest *request, const SkSession *session)
 void
 sk_api_get_sessions (SkRequest *request)
 {
-  g_autoptr (GPtrArray) sessions = sk_manager_sessions (request->manager, request->who);
-  JsonArray *rows = json_array_new ();
+  g_autoptr (GPtrArray) sessions = NULL;
+  GError *error = NULL;
+  gint64 all = 0;
+  JsonArray *rows;
+  if (sk_route_query_number (request, "all", 0, 1, &all, &error))
+    sessions = all ? sk_manager_all_sessions (request->manager, request->who, &error)
+                   : sk_manager_sessions (request->manager, request->who);
+  if (!sessions)
+    {
+      sk_request_reply_error (request, error);
+      return;
+    }
+  rows = json_array_new ();
   for (guint i = 0; i < sessions->len; i++)
     json_array_add_object_element (rows, session_to_json (request->manager, g_ptr_array_index (sessions, i)));
   sk_request_reply (request, json_node_init_array (json_node_alloc (), rows));
@@ -185,6 +207,95 @@ open_body_clear (OpenBody *body)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (OpenBody, open_body_clear)
 
+static void
+reply_opened (SkRequest *request, const char *id, const SkTicket *ticket)
+{
+  GError *error = NULL;
+  g_autoptr (SkSession) session = sk_manager_session (request->manager, request->who, id, &error);
+  JsonObject *answer;
+  if (!session)
+    {
+      sk_request_reply_error (request, error);
+      return;
+    }
+  answer = json_object_new ();
+  json_object_set_object_member (answer, "session", session_to_json (request->manager, session));
+  json_object_set_object_member (answer, "ticket", ticket_to_json (ticket));
+  sk_request_reply_object (request, answer);
+}
+
+static void
+reply_ticket (SkRequest *request, const char *id, const SkTicket *ticket)
+{
+  sk_request_reply_object (request, ticket_to_json (ticket));
+}
+
+/* A live session whose view is being made right now has no ticket for some 10 ms: the request waits for it,
+ * so that no client has to ask in a loop. */
+#define TICKET_LOOK_MS 10
+#define TICKET_WAIT_MS 3000
+
+typedef struct
+{
+  SkRequest *request;
+  char *session;
+  void (*reply) (SkRequest *, const char *, const SkTicket *);
+  gint64 end;
+  GSource *timer;
+} TicketWait;
+
+static void
+ticket_wait_free (TicketWait *wait)
+{
+  g_source_destroy (wait->timer);
+  g_source_unref (wait->timer);
+  g_free (wait->session);
+  sk_request_unref (wait->request);
+  g_free (wait);
+}
+
+static void
+on_ticket_gone (SkRequest *request, gpointer data)
+{
+  ticket_wait_free (data);
+}
+
+static gboolean
+on_ticket_look (gpointer data)
+{
+  TicketWait *wait = data;
+  GError *error = NULL;
+  g_autoptr (SkTicket) ticket
+      = sk_manager_ticket (wait->request->manager, wait->request->who, wait->session, &error);
+  if (!ticket && g_error_matches (error, SK_ERROR, SK_ERROR_TIMEOUT) && g_get_monotonic_time () < wait->end)
+    {
+      g_error_free (error);
+      return G_SOURCE_CONTINUE;
+    }
+  wait->request->on_gone = NULL;
+  if (ticket)
+    wait->reply (wait->request, wait->session, ticket);
+  else
+    sk_request_reply_error (wait->request, error);
+  ticket_wait_free (wait);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_for_ticket (SkRequest *request, const char *session,
+                 void (*reply) (SkRequest *, const char *, const SkTicket *))
+{
+  TicketWait *wait = g_new0 (TicketWait, 1);
+  wait->request = sk_request_ref (request);
+  wait->session = g_strdup (session);
+  wait->reply = reply;
+  wait->end = g_get_monotonic_time () + TICKET_WAIT_MS * 1000;
+  wait->timer = g_timeout_source_new (TICKET_LOOK_MS);
+  g_source_set_callback (wait->timer, on_ticket_look, wait, NULL);
+  g_source_attach (wait->timer, g_main_context_get_thread_default ());
+  sk_request_wait (request, on_ticket_gone, wait);
+}
+
 void
 sk_api_post_sessions (SkRequest *request)
 {
@@ -193,30 +304,19 @@ sk_api_post_sessions (SkRequest *request)
   g_autoptr (SkSession) session = NULL;
   guint position = 0;
   GError *error = NULL;
-  JsonObject *answer;
 
-  if (!sk_json_to_struct (request->body, open_fields, &body, &error))
-    {
-      sk_request_reply_error (request, error);
-      return;
-    }
-  session
-      = sk_manager_open_session (request->manager, request->who, body.pool && *body.pool ? body.pool : NULL,
-                                 body.url, body.width, body.height, &ticket, &position, &error);
+  if (sk_json_to_struct (request->body, open_fields, &body, &error))
+    session
+        = sk_manager_open_session (request->manager, request->who, body.pool && *body.pool ? body.pool : NULL,
+                                   body.url, body.width, body.height, &ticket, &position, &error);
   if (!session)
-    {
-      sk_request_reply_error (request, error);
-      return;
-    }
-  if (!ticket)
-    {
-      reply_queued (request, session);
-      return;
-    }
-  answer = json_object_new ();
-  json_object_set_object_member (answer, "session", session_to_json (request->manager, session));
-  json_object_set_object_member (answer, "ticket", ticket_to_json (ticket));
-  sk_request_reply_object (request, answer);
+    sk_request_reply_error (request, error);
+  else if (ticket)
+    reply_opened (request, session->id, ticket);
+  else if (session->state == SK_SESSION_QUEUED)
+    reply_queued (request, session);
+  else
+    wait_for_ticket (request, session->id, reply_opened);
 }
 
 void
@@ -235,8 +335,7 @@ void
 sk_api_delete_session (SkRequest *request)
 {
   GError *error = NULL;
-  g_autofree char *reason = g_strdup_printf ("ended by %s", request->who->user);
-  if (sk_manager_end_session (request->manager, request->who, request->args[0], reason, &error))
+  if (sk_manager_end_session (request->manager, request->who, request->args[0], NULL, &error))
     sk_request_reply (request, NULL);
   else
     sk_request_reply_error (request, error);
@@ -248,7 +347,12 @@ sk_api_post_ticket (SkRequest *request)
   GError *error = NULL;
   g_autoptr (SkTicket) ticket = sk_manager_ticket (request->manager, request->who, request->args[0], &error);
   if (ticket)
-    sk_request_reply_object (request, ticket_to_json (ticket));
+    reply_ticket (request, request->args[0], ticket);
+  else if (g_error_matches (error, SK_ERROR, SK_ERROR_TIMEOUT))
+    {
+      g_error_free (error);
+      wait_for_ticket (request, request->args[0], reply_ticket);
+    }
   else
     sk_request_reply_error (request, error);
 }
@@ -309,7 +413,9 @@ on_switched (SoupServerMessage *message, gpointer data)
   stream = soup_server_message_steal_connection (message);
   if (fd < 0)
     sk_warn (SK_FIELDS ("session", request->args[0]), "%s", error->message);
-  else if (!sk_manager_attach (request->manager, who, request->args[0], token, sk_steal_fd (&fd), &error))
+  else if (sk_manager_attach (request->manager, who, request->args[0], token, fd, &error))
+    sk_steal_fd (&fd);
+  else
     sk_notice (SK_FIELDS ("session", request->args[0], "user", who->user), "viewer refused: %s",
                error->message);
   g_io_stream_close (stream, NULL, NULL);

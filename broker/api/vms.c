@@ -32,7 +32,8 @@ void
 sk_api_delete_vm (SkRequest *request)
 {
   GError *error = NULL;
-  g_autofree char *reason = g_strdup_printf ("retired by %s", request->who->user);
+  g_autofree char *reason = g_strdup_printf (SK_BOTH ("Retired by %s.", "%s が終了させました。"),
+                                             request->who->user, request->who->user);
   if (sk_manager_retire_vm (request->manager, request->args[0], reason, &error))
     sk_request_reply (request, NULL);
   else

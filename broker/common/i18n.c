@@ -21,3 +21,22 @@ sk_locale_is_japanese (void)
     g_once_init_leave (&once, environment_asks_for_japanese () ? 2 : 1);
   return once == 2;
 }
+
+static gboolean
+is_ascii (const char *text)
+{
+  for (; *text; text++)
+    if ((guchar) *text >= 0x80)
+      return FALSE;
+  return TRUE;
+}
+
+/* Paths and values may hold the separator too, so it is the last one, and Japanese has to follow it. */
+char *
+sk_both_pick (const char *both, gboolean japanese)
+{
+  const char *slash = both ? g_strrstr (both, " / ") : NULL;
+  if (!slash || is_ascii (slash + 3))
+    return g_strdup (both ? both : "");
+  return japanese ? g_strdup (slash + 3) : g_strndup (both, (gsize) (slash - both));
+}

@@ -7,3 +7,9 @@
 gboolean sk_locale_is_japanese (void);
 
 #define SK_TR(en, ja) (sk_locale_is_japanese () ? (ja) : (en))
+
+/* One string that carries both, for reasons and details that go through rows and GErrors to people of either
+ * language: "English / 日本語". */
+#define SK_BOTH(en, ja) en " / " ja
+/* One language of such a string; the whole where it has only one. New string. */
+char *sk_both_pick (const char *both, gboolean japanese);

@@ -9,7 +9,8 @@
 struct _SkManager
 {
   GObject parent;
-  GPtrArray *images, *pools, *vms, *sessions;
+  GPtrArray *images, *pools, *vms, *sessions, *ended;
+  guint no_views; /* so many requests for a ticket find no view */
   guint ready;
   char *token, *token_session;
   int attached_fd;
@@ -57,6 +58,7 @@ sk_manager_init (SkManager *m)
   m->pools = g_ptr_array_new_with_free_func ((GDestroyNotify) sk_pool_free);
   m->vms = g_ptr_array_new_with_free_func ((GDestroyNotify) sk_vm_free);
   m->sessions = g_ptr_array_new_with_free_func ((GDestroyNotify) sk_session_free);
+  m->ended = g_ptr_array_new_with_free_func ((GDestroyNotify) sk_session_free);
   m->attached_fd = -1;
   m->doctor = g_strdup ("{\"green\":true,\"checks\":[]}");
 }
@@ -69,6 +71,7 @@ sk_manager_finalize (GObject *object)
   g_ptr_array_unref (m->pools);
   g_ptr_array_unref (m->vms);
   g_ptr_array_unref (m->sessions);
+  g_ptr_array_unref (m->ended);
   g_free (m->token);
   g_free (m->token_session);
   g_free (m->doctor);
@@ -175,6 +178,26 @@ sk_manager_pool (SkManager *m, const char *name, GError **error)
 {
   SkPool *pool = find_pool (m, name);
   return pool ? sk_pool_copy (pool) : not_found (name, error);
+}
+
+SkPoolStatus *
+sk_manager_pool_status (SkManager *m, const char *name, GError **error)
+{
+  if (!find_pool (m, name))
+    return not_found (name, error);
+  SkPoolStatus *status = g_new0 (SkPoolStatus, 1);
+  status->warm = m->ready;
+  status->attached = m->sessions->len;
+  status->reason = g_strdup ("");
+  return status;
+}
+
+void
+sk_pool_status_free (SkPoolStatus *status)
+{
+  if (status)
+    g_free (status->reason);
+  g_free (status);
 }
 
 gboolean
@@ -292,11 +315,26 @@ find_session (SkManager *m, const SkIdentity *who, const char *id, GError **erro
   return not_found (id, error);
 }
 
+GPtrArray *
+sk_manager_all_sessions (SkManager *m, const SkIdentity *who, GError **error)
+{
+  GPtrArray *all = sk_manager_sessions (m, who);
+  for (guint i = 0; i < m->ended->len; i++)
+    g_ptr_array_insert (all, (int) i, sk_session_copy (g_ptr_array_index (m->ended, i)));
+  return all;
+}
+
 SkSession *
 sk_manager_session (SkManager *m, const SkIdentity *who, const char *id, GError **error)
 {
-  SkSession *session = find_session (m, who, id, error);
-  return session ? sk_session_copy (session) : NULL;
+  SkSession *session = find_session (m, who, id, NULL);
+  for (guint i = 0; !session && i < m->ended->len; i++)
+    {
+      SkSession *ended = g_ptr_array_index (m->ended, i);
+      if (g_str_equal (ended->id, id) && (who->admin || ended->uid == who->uid))
+        session = ended;
+    }
+  return session ? sk_session_copy (session) : not_found (id, error);
 }
 
 guint
@@ -338,6 +376,12 @@ give_vm (SkManager *m, SkSession *session)
   session->vm = g_strdup_printf ("00000000-0000-4000-8000-%012u", m->ready + 1);
 }
 
+guint
+sk_manager_queue_estimate (SkManager *m, const char *id)
+{
+  return 30 * sk_manager_queue_position (m, id);
+}
+
 SkSession *
 sk_manager_open_session (SkManager *m, const SkIdentity *who, const char *pool, const char *url, guint width,
                          guint height, SkTicket **ret_ticket, guint *ret_position, GError **error)
@@ -360,7 +404,8 @@ sk_manager_open_session (SkManager *m, const SkIdentity *who, const char *pool, 
   if (m->ready > 0)
     {
       give_vm (m, session);
-      *ret_ticket = new_ticket (m, session->id);
+      if (m->no_views == 0)
+        *ret_ticket = new_ticket (m, session->id);
     }
   else
     *ret_position = sk_manager_queue_position (m, session->id);
@@ -391,6 +436,12 @@ sk_manager_ticket (SkManager *m, const SkIdentity *who, const char *id, GError *
       g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT, "queued");
       return NULL;
     }
+  if (m->no_views > 0)
+    {
+      m->no_views--;
+      g_set_error_literal (error, SK_ERROR, SK_ERROR_TIMEOUT, "no view");
+      return NULL;
+    }
   return new_ticket (m, id);
 }
 
@@ -414,9 +465,10 @@ sk_manager_end_session (SkManager *m, const SkIdentity *who, const char *id, con
     return FALSE;
   session->state = SK_SESSION_ENDED;
   g_free (session->reason);
-  session->reason = g_strdup (reason);
-  sk_mock_manager_emit (m, "session", id, "ended", reason);
+  session->reason = g_strdup (reason ? reason : "The user ended it. / 利用者が終了しました。");
+  g_ptr_array_add (m->ended, sk_session_copy (session));
   g_ptr_array_remove (m->sessions, session);
+  sk_mock_manager_emit (m, "session", id, "ended", reason);
   return TRUE;
 }
 
@@ -437,10 +489,7 @@ sk_manager_attach (SkManager *m, const SkIdentity *who, const char *id, const ch
                    GError **error)
 {
   if (!sk_manager_check_token (m, who, id, token, error))
-    {
-      close (viewer_fd);
-      return FALSE;
-    }
+    return FALSE;
   g_clear_pointer (&m->token, g_free);
   if (m->attached_fd >= 0)
     close (m->attached_fd);
@@ -452,6 +501,12 @@ int
 sk_mock_manager_attached_fd (SkManager *m)
 {
   return m->attached_fd;
+}
+
+void
+sk_mock_manager_set_no_views (SkManager *m, guint times)
+{
+  m->no_views = times;
 }
 
 /* -- doctor, drain -------------------------------------------------------------------------------------- */

@@ -8,6 +8,8 @@ SkManager *sk_mock_manager_new (void);
 void sk_mock_manager_set_ready (SkManager *, guint ready);
 /* Queued sessions get VMs now, first come first served. */
 void sk_mock_manager_serve_queue (SkManager *);
+/* The next so many requests for a ticket find no view. */
+void sk_mock_manager_set_no_views (SkManager *, guint times);
 void
 sk_mock_manager_emit (SkManager *, const char *type, const char *id, const char *state, const char *text);
 void sk_mock_manager_finish_drain (SkManager *);

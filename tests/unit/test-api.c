@@ -191,7 +191,7 @@ test_vms (Fixture *f, gconstpointer unused)
   assert_answer (f, "GET", "/1.0/vms/none", NULL, "404 ");
   assert_answer (f, "DELETE", "/1.0/vms/00000000-0000-4000-8000-000000000002", NULL, "200 ");
   assert_answer (f, "GET", "/1.0/vms/00000000-0000-4000-8000-000000000002", NULL,
-                 "\"reason\":\"retired by root\"");
+                 "\"reason\":\"Retired by root. / root が終了させました。\"");
   assert_answer (f, "DELETE", "/1.0/vms/none", NULL, "404 ");
 }
 
@@ -223,20 +223,23 @@ test_sessions (Fixture *f, gconstpointer unused)
   assert_answer (f, "GET", "/1.0/sessions", NULL, "\"metadata\":[]");
   fixture_become (f, 4242, "hanako", FALSE);
   assert_answer (f, "DELETE", id, NULL, "200 ");
-  assert_answer (f, "GET", id, NULL, "404 ");
+  assert_answer (f, "DELETE", id, NULL, "404 ");
+  assert_answer (f, "GET", id, NULL, "\"state\":\"ended\"");
+  assert_answer (f, "GET", "/1.0/sessions", NULL, "\"metadata\":[]");
+  assert_answer (f, "GET", "/1.0/sessions?all=1", NULL, "The user ended it.");
 }
 
 static void
 test_images (Fixture *f, gconstpointer unused)
 {
-  g_autofree char *body = g_strdup_printf ("{\"dir\":\"%s\",\"name\":\"trixie\"}", f->dir);
+  g_autofree char *body = g_strdup_printf ("{\"path\":\"%s\",\"name\":\"trixie\"}", f->dir);
   g_autofree char *manifest = g_build_filename (f->dir, "manifest.json", NULL);
   assert_answer (f, "POST", "/1.0/images", body, "404 ");
   g_assert_true (g_file_set_contents (manifest, "{}", -1, NULL));
   assert_answer (f, "POST", "/1.0/images", body, "\"name\":\"trixie\"");
-  assert_answer (f, "POST", "/1.0/images", "{\"dir\":\"relative\"}", "400 ");
+  assert_answer (f, "POST", "/1.0/images", "{\"path\":\"relative\"}", "400 ");
   assert_answer (f, "POST", "/1.0/images", "{}", "400 ");
-  assert_answer (f, "POST", "/1.0/images", "{\"dir\":\"/x\",\"build\":true}", "400 ");
+  assert_answer (f, "POST", "/1.0/images", "{\"path\":\"/x\",\"build\":true}", "400 ");
   assert_answer (f, "GET", "/1.0/images", NULL, "\"name\":\"trixie\"");
   assert_answer (f, "GET", "/1.0/images/trixie", NULL, "200 ");
   assert_answer (f, "DELETE", "/1.0/images/trixie", NULL, "200 ");
