@@ -54,7 +54,8 @@ typedef enum
 enum
 {
   SK_VIEW_JOB
-  = 32, /* core, once: q width, q height (0: the guest's), u flags (SkViewFlags), u border colour 0xRRGGBB;
+  = 32, /* core, once: q width, q height (of the viewer's desktop, asked of the guest at once; 0: what the
+           viewer asks for in its handshake), u flags (SkViewFlags), u border colour 0xRRGGBB;
            s session id, s border text; fds: frame memory (read-only), input pipe (write end), eventfd */
   SK_VIEW_ATTACH = 34, /* core, once: fd: the viewer's connection; the RDP handshake starts */
   SK_VIEW_STATE = 33,  /* worker: y SkViewState, u detail; s text */
@@ -69,6 +70,7 @@ typedef enum
 enum
 {
   SK_VIEW_BORDER = 1 << 0,
+  SK_VIEW_FIXED_SIZE = 1 << 1, /* the guest keeps its size, whatever this viewer asks for (who only watches) */
 };
 
 extern const SkMessageSpec sk_control_screen_messages[];

@@ -1,0 +1,127 @@
+#include "rdp/border.h"
+#include "rdp/label-font.h"
+#include "rdp/ring.h"
+
+#define TEXT_LEFT 10
+/* Drawn for what the font lacks: U+3013, the Japanese "character missing" mark. */
+#define MISSING 0x3013
+
+SkBorder
+sk_border (gboolean drawn)
+{
+  if (!drawn)
+    return (SkBorder){ 0 };
+  return (SkBorder){ SK_BORDER_SIDE, SK_BORDER_TOP, SK_BORDER_SIDE, SK_BORDER_SIDE };
+}
+
+void
+sk_border_outer (const SkBorder *b, guint *width, guint *height)
+{
+  *width += b->left + b->right;
+  *height += b->top + b->bottom;
+}
+
+void
+sk_border_inner (const SkBorder *b, guint *width, guint *height)
+{
+  const guint w = MIN (*width, 65535), h = MIN (*height, 65535); /* RDP's own limit */
+  *width = CLAMP (w, SK_RING_WIDTH_MIN + b->left + b->right, SK_RING_WIDTH_MAX + b->left + b->right);
+  *height = CLAMP (h, SK_RING_HEIGHT_MIN + b->top + b->bottom, SK_RING_HEIGHT_MAX + b->top + b->bottom);
+  *width = (*width - b->left - b->right) & ~1u;
+  *height -= b->top + b->bottom;
+}
+
+gboolean
+sk_border_to_guest (const SkBorder *b, guint guest_width, guint guest_height, gint *x, gint *y)
+{
+  const gint gx = *x - (gint) b->left, gy = *y - (gint) b->top;
+  *x = CLAMP (gx, 0, (gint) guest_width - 1);
+  *y = CLAMP (gy, 0, (gint) guest_height - 1);
+  return *x == gx && *y == gy;
+}
+
+static void
+fill (guint8 *pixels, gsize stride, guint x, guint y, guint width, guint height, guint32 colour)
+{
+  for (guint row = y; row < y + height; row++)
+    {
+      guint32 *line = (guint32 *) (void *) (pixels + row * stride);
+      for (guint i = x; i < x + width; i++)
+        line[i] = colour;
+    }
+}
+
+static gsize
+find_glyph (gunichar c)
+{
+  gsize low = 0, high = sk_label_glyphs;
+  while (low < high)
+    {
+      gsize middle = (low + high) / 2;
+      if (sk_label_points[middle] < c)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  if (low < sk_label_glyphs && sk_label_points[low] == c)
+    return low;
+  return c == MISSING ? 0 : find_glyph (MISSING);
+}
+
+static guint32
+blend (guint32 under, guint32 over, guint level)
+{
+  guint32 out = 0;
+  for (guint shift = 0; shift < 24; shift += 8)
+    {
+      guint a = under >> shift & 0xff, b = over >> shift & 0xff;
+      out |= (a + (b * level + 7) / 15 - (a * level + 7) / 15) << shift;
+    }
+  return out;
+}
+
+static void
+draw_glyph (guint8 *pixels, gsize stride, guint x, guint y, gsize glyph, guint32 ink)
+{
+  for (guint row = 0; row < SK_LABEL_CELL_HEIGHT; row++)
+    {
+      guint32 *line = (guint32 *) (void *) (pixels + (y + row) * stride);
+      for (guint i = 0; i < SK_LABEL_CELL_WIDTH; i++)
+        {
+          guint at = row * SK_LABEL_CELL_WIDTH + i;
+          guint level = sk_label_cells[glyph][at / 2] >> (at % 2 * 4) & 15;
+          if (level)
+            line[x + i] = blend (line[x + i], ink, level);
+        }
+    }
+}
+
+/* Black or white, whatever reads better on the colour. */
+static guint32
+ink_for (guint32 colour)
+{
+  guint red = colour >> 16 & 0xff, green = colour >> 8 & 0xff, blue = colour & 0xff;
+  return red * 299 + green * 587 + blue * 114 > 150 * 1000 ? 0x000000 : 0xffffff;
+}
+
+void
+sk_border_draw (const SkBorder *b, guint8 *pixels, gsize stride, guint width, guint height, guint32 colour,
+                const char *text)
+{
+  if (b->top < SK_LABEL_CELL_HEIGHT || width <= b->left + b->right || height <= b->top + b->bottom)
+    return;
+  colour &= 0xffffff;
+  fill (pixels, stride, 0, 0, width, b->top, colour);
+  fill (pixels, stride, 0, height - b->bottom, width, b->bottom, colour);
+  fill (pixels, stride, 0, b->top, b->left, height - b->top - b->bottom, colour);
+  fill (pixels, stride, width - b->right, b->top, b->right, height - b->top - b->bottom, colour);
+  if (!text || !g_utf8_validate (text, -1, NULL))
+    return;
+  guint x = TEXT_LEFT, y = (b->top - SK_LABEL_CELL_HEIGHT) / 2;
+  for (const char *p = text; *p && x + SK_LABEL_CELL_WIDTH <= width; p = g_utf8_next_char (p))
+    {
+      gsize glyph = find_glyph (g_utf8_get_char (p));
+      draw_glyph (pixels, stride, x, y, glyph, ink_for (colour));
+      x += sk_label_advances[glyph];
+    }
+}

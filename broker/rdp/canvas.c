@@ -1,0 +1,128 @@
+#include "rdp/canvas.h"
+#include <string.h>
+
+#define TILE_BYTES (SK_TILE * 4)
+
+void
+sk_canvas_clear (SkCanvas *c)
+{
+  g_clear_pointer (&c->pixels, g_free);
+  g_clear_pointer (&c->dirty, g_free);
+  *c = (SkCanvas){ 0 };
+}
+
+void
+sk_canvas_reset (SkCanvas *c, const SkBorder *border, guint guest_width, guint guest_height)
+{
+  sk_canvas_clear (c);
+  c->border = *border;
+  c->guest_width = c->width = guest_width;
+  c->guest_height = c->height = guest_height;
+  sk_border_outer (border, &c->width, &c->height);
+  c->stride = c->width * 4;
+  c->pixels = g_malloc0 ((gsize) c->stride * c->height);
+  c->tiles_x = (c->width + SK_TILE - 1) / SK_TILE;
+  c->tiles_y = (c->height + SK_TILE - 1) / SK_TILE;
+  c->dirty = g_malloc0 ((gsize) c->tiles_x * c->tiles_y);
+  sk_canvas_mark_all (c, SK_TILE_FORCE);
+}
+
+void
+sk_canvas_letterbox (SkCanvas *c, guint guest_width, guint guest_height)
+{
+  const guint inner_width = c->width - c->border.left - c->border.right;
+  const guint inner_height = c->height - c->border.top - c->border.bottom;
+  c->guest_width = MIN (guest_width, inner_width);
+  c->guest_height = MIN (guest_height, inner_height);
+  for (guint y = c->border.top; y < c->border.top + inner_height; y++)
+    memset (c->pixels + (gsize) y * c->stride + (gsize) c->border.left * 4, 0, (gsize) inner_width * 4);
+  sk_canvas_mark_all (c, SK_TILE_FORCE);
+}
+
+static void
+mark_tile (SkCanvas *c, guint tx, guint ty, SkTileState state)
+{
+  guint8 *tile = &c->dirty[(gsize) ty * c->tiles_x + tx];
+  if (*tile == SK_TILE_CLEAN)
+    c->n_dirty++;
+  *tile = MAX (*tile, (guint8) state);
+}
+
+void
+sk_canvas_mark_all (SkCanvas *c, SkTileState state)
+{
+  for (guint ty = 0; ty < c->tiles_y; ty++)
+    for (guint tx = 0; tx < c->tiles_x; tx++)
+      mark_tile (c, tx, ty, state);
+}
+
+void
+sk_canvas_mark (SkCanvas *c, const SkRingRect *r)
+{
+  if (r->x >= c->guest_width || r->y >= c->guest_height || r->width == 0 || r->height == 0)
+    return;
+  guint left = r->x + c->border.left, top = r->y + c->border.top;
+  guint right = MIN (r->x + (guint) r->width, c->guest_width) - 1 + c->border.left;
+  guint bottom = MIN (r->y + (guint) r->height, c->guest_height) - 1 + c->border.top;
+  for (guint ty = top / SK_TILE; ty <= bottom / SK_TILE; ty++)
+    for (guint tx = left / SK_TILE; tx <= right / SK_TILE; tx++)
+      mark_tile (c, tx, ty, SK_TILE_CHECK);
+}
+
+/* Copies a tile's part of the guest's picture into the canvas; TRUE when that changed anything. */
+static gboolean
+refresh_tile (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, guint tx, guint ty)
+{
+  const guint guest_right = c->border.left + MIN (c->guest_width, size->width);
+  const guint guest_bottom = c->border.top + MIN (c->guest_height, size->height);
+  guint left = MAX (tx * SK_TILE, c->border.left), top = MAX (ty * SK_TILE, c->border.top);
+  guint right = MIN ((tx + 1) * SK_TILE, guest_right), bottom = MIN ((ty + 1) * SK_TILE, guest_bottom);
+  gboolean changed = FALSE;
+  if (left >= right)
+    return FALSE;
+  const gsize bytes = (gsize) (right - left) * 4;
+  for (guint y = top; y < bottom; y++)
+    {
+      guint8 copy[TILE_BYTES];
+      guint8 *mine = c->pixels + (gsize) y * c->stride + (gsize) left * 4;
+      memcpy (copy, sk_ring_reader_row (ring, size, y - c->border.top) + (gsize) (left - c->border.left) * 4,
+              bytes);
+      if (memcmp (mine, copy, bytes) == 0)
+        continue;
+      memcpy (mine, copy, bytes);
+      changed = TRUE;
+    }
+  return changed;
+}
+
+static void
+add_tile (const SkCanvas *c, SkTileRect *rects, guint *n, guint tx, guint ty)
+{
+  guint x = tx * SK_TILE, y = ty * SK_TILE;
+  guint width = MIN (SK_TILE, c->width - x);
+  SkTileRect *last = *n > 0 ? &rects[*n - 1] : NULL;
+  if (last && last->y == y && last->x + (guint) last->width == x)
+    last->width = (guint16) (last->width + width);
+  else
+    rects[(*n)++]
+        = (SkTileRect){ (guint16) x, (guint16) y, (guint16) width, (guint16) MIN (SK_TILE, c->height - y) };
+}
+
+guint
+sk_canvas_update (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, SkTileRect *ret_rects)
+{
+  guint n = 0;
+  for (guint ty = 0; ty < c->tiles_y && c->n_dirty > 0; ty++)
+    for (guint tx = 0; tx < c->tiles_x; tx++)
+      {
+        guint8 *tile = &c->dirty[(gsize) ty * c->tiles_x + tx];
+        const guint8 state = *tile;
+        if (state == SK_TILE_CLEAN)
+          continue;
+        *tile = SK_TILE_CLEAN;
+        c->n_dirty--;
+        if (refresh_tile (c, ring, size, tx, ty) || state == SK_TILE_FORCE)
+          add_tile (c, ret_rects, &n, tx, ty);
+      }
+  return n;
+}

@@ -1,0 +1,49 @@
+/* What a viewer has seen: a private copy of the composed desktop (border, guest's picture, black where the
+ * guest is smaller), and which 64 x 64 tiles of it may differ from the frame memory.
+ *
+ * A tile's pixels are copied out of the shared memory once, row by row, and compared and encoded from the
+ * copy: what is encoded is what was compared, whatever the screen does meanwhile. One thread. */
+#pragma once
+#include "rdp/border.h"
+#include "rdp/ring.h"
+
+#define SK_TILE 64 /* RemoteFX's own tile */
+
+typedef struct
+{
+  guint width, height, stride;
+  guint8 *pixels; /* BGRX32 */
+  SkBorder border;
+  guint guest_width, guest_height; /* of the picture shown inside */
+  guint tiles_x, tiles_y;
+  guint8 *dirty; /* a byte a tile: SkTileState */
+  guint n_dirty;
+} SkCanvas;
+
+typedef enum
+{
+  SK_TILE_CLEAN = 0,
+  SK_TILE_CHECK = 1, /* may differ from the frame memory */
+  SK_TILE_FORCE = 2, /* to be sent whatever the comparison says */
+} SkTileState;
+
+/* A desktop around a guest of this size; everything black but the border, every tile FORCE. */
+void sk_canvas_reset (SkCanvas *c, const SkBorder *border, guint guest_width, guint guest_height);
+void sk_canvas_clear (SkCanvas *c);
+/* Another guest size inside the same desktop (a viewer that cannot resize): black around a smaller one, a
+ * larger one is cut. */
+void sk_canvas_letterbox (SkCanvas *c, guint guest_width, guint guest_height);
+
+/* Marks the tiles under a rectangle in the guest's coordinates. */
+void sk_canvas_mark (SkCanvas *c, const SkRingRect *rect);
+void sk_canvas_mark_all (SkCanvas *c, SkTileState state);
+
+typedef struct
+{
+  guint16 x, y, width, height;
+} SkTileRect;
+
+/* Looks at the dirty tiles, brings them up to date and writes the rectangles that have to be sent: runs of
+ * neighbouring tiles. ret_rects: room for tiles_x * tiles_y. Returns their number; every tile is clean then.
+ */
+guint sk_canvas_update (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, SkTileRect *ret_rects);

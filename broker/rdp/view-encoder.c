@@ -1,0 +1,260 @@
+/* The encoder thread: from wake-ups of the screen to a picture that the peer thread sends. */
+#include "rdp/view.h"
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+typedef struct
+{
+  SkView *view;
+  SkEncoder encoder;
+  SkCanvas canvas;
+  SkRingSize size; /* of the last stable look; width 0: none yet */
+  SkCodec codec;
+  gsize message_max;
+  gboolean active, can_take, can_resize;
+  guint viewer_width, viewer_height;
+  gint64 last_frame;
+  SkTileRect *rects; /* room for every tile of the canvas */
+} Encoder;
+
+/* Nothing is known of the viewer while the first picture is made: what FreeRDP's and Microsoft's clients
+ * have. It is thrown away when that was wrong. */
+#define MESSAGE_MAX_GUESS 600000
+
+static void
+reset_canvas (Encoder *e)
+{
+  SkView *v = e->view;
+  sk_canvas_reset (&e->canvas, &v->border, e->size.width, e->size.height);
+  sk_border_draw (&v->border, e->canvas.pixels, e->canvas.stride, e->canvas.width, e->canvas.height,
+                  v->colour, v->text);
+  g_free (e->rects);
+  e->rects = g_new (SkTileRect, (gsize) e->canvas.tiles_x * e->canvas.tiles_y);
+  if (!sk_encoder_reset (&e->encoder, e->canvas.width, e->canvas.height))
+    sk_worker_log (v->worker, G_LOG_LEVEL_CRITICAL, "encoder reset failed");
+}
+
+/* A frame for a picture that is gone must not go out. With the lock held. */
+static void
+drop_frame_locked (Encoder *e)
+{
+  g_clear_pointer (&e->view->shared.frame, sk_frame_out_free);
+}
+
+static void
+publish_size_locked (Encoder *e)
+{
+  SkViewShared *sh = &e->view->shared;
+  sh->want_width = e->size.width;
+  sh->want_height = e->size.height;
+  sk_border_outer (&e->view->border, &sh->want_width, &sh->want_height);
+  sh->guest_width = e->canvas.guest_width;
+  sh->guest_height = e->canvas.guest_height;
+}
+
+/* A desktop of the viewer's size that has another guest in it. */
+static void
+fit_canvas (Encoder *e, guint width, guint height)
+{
+  const SkRingSize guest = e->size;
+  sk_border_inner (&e->view->border, &width, &height);
+  e->size.width = width;
+  e->size.height = height;
+  reset_canvas (e);
+  e->size = guest;
+  sk_canvas_letterbox (&e->canvas, guest.width, guest.height);
+}
+
+/* Follows the guest's size: a new desktop where the viewer can resize, else black around it. */
+static void
+follow_size (Encoder *e)
+{
+  SkView *v = e->view;
+  SkRingSize size;
+  if (!sk_ring_reader_size (&v->ring, &size))
+    return;
+  const gboolean same = size.width == e->size.width && size.height == e->size.height;
+  const gboolean misfit = e->active && !e->can_resize
+                          && (e->canvas.width != e->viewer_width || e->canvas.height != e->viewer_height);
+  e->size = size;
+  if (same && !misfit)
+    return;
+  if (e->active && !e->can_resize)
+    fit_canvas (e, e->viewer_width, e->viewer_height);
+  else
+    reset_canvas (e);
+  g_mutex_lock (&v->lock);
+  drop_frame_locked (e);
+  publish_size_locked (e);
+  g_mutex_unlock (&v->lock);
+  sk_view_wake (v->wake_peer);
+}
+
+static void
+take_rects (Encoder *e)
+{
+  SkView *v = e->view;
+  SkRingRect rects[SK_RING_RECTS];
+  if (e->size.width == 0)
+    return;
+  guint n = sk_ring_reader_take (&v->ring, &e->size, rects);
+  for (guint i = 0; i < n; i++)
+    sk_canvas_mark (&e->canvas, &rects[i]);
+}
+
+static void
+take_pointer (Encoder *e)
+{
+  SkView *v = e->view;
+  SkRingPointerKind kind;
+  SkRingShape shape;
+  if (!sk_ring_reader_pointer (&v->ring, &kind, &shape))
+    return;
+  g_mutex_lock (&v->lock);
+  v->shared.pointer_kind = kind;
+  if (kind == SK_RING_POINTER_SHAPE)
+    v->shared.pointer = shape;
+  v->shared.pointer_changed = TRUE;
+  g_mutex_unlock (&v->lock);
+  sk_view_wake (v->wake_peer);
+}
+
+static void
+start_over (Encoder *e)
+{
+  if (!e->canvas.pixels)
+    return;
+  sk_canvas_mark_all (&e->canvas, SK_TILE_FORCE);
+  if (!sk_encoder_reset (&e->encoder, e->canvas.width, e->canvas.height))
+    sk_worker_log (e->view->worker, G_LOG_LEVEL_CRITICAL, "encoder reset failed");
+}
+
+/* What the peer thread wants. */
+static void
+take_wishes (Encoder *e)
+{
+  SkView *v = e->view;
+  SkViewShared *sh = &v->shared;
+  gboolean again = FALSE, waiting = FALSE;
+  g_mutex_lock (&v->lock);
+  if (sh->active)
+    {
+      e->codec = sh->codec;
+      e->message_max = sh->message_max;
+    }
+  if (sh->restart)
+    {
+      /* It may have been finished since the peer looked. */
+      waiting = sk_view_frame_fits (sh);
+      again = !waiting;
+      if (again)
+        drop_frame_locked (e);
+    }
+  e->active = sh->active;
+  e->can_resize = sh->can_resize;
+  e->viewer_width = sh->width;
+  e->viewer_height = sh->height;
+  e->can_take = sh->active && sh->can_take && !sh->frame;
+  const gboolean all = sh->send_all;
+  sh->restart = sh->send_all = FALSE;
+  g_mutex_unlock (&v->lock);
+  if (again)
+    start_over (e);
+  else if (all && e->canvas.pixels)
+    sk_canvas_mark_all (&e->canvas, SK_TILE_FORCE);
+  if (waiting)
+    sk_view_wake (v->wake_peer);
+}
+
+/* Looks at the dirty tiles and encodes what changed. */
+static gboolean
+make_frame (Encoder *e)
+{
+  SkView *v = e->view;
+  guint n = sk_canvas_update (&e->canvas, &v->ring, &e->size, e->rects);
+  if (n == 0)
+    return FALSE;
+  SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->codec, &e->canvas, e->rects, n, e->message_max);
+  if (!frame)
+    {
+      sk_worker_log (v->worker, G_LOG_LEVEL_CRITICAL, "encoding failed");
+      sk_canvas_mark_all (&e->canvas, SK_TILE_FORCE);
+      return FALSE;
+    }
+  g_mutex_lock (&v->lock);
+  drop_frame_locked (e);
+  v->shared.frame = frame;
+  g_mutex_unlock (&v->lock);
+  sk_view_wake (v->wake_peer);
+  return TRUE;
+}
+
+/* The first picture, before there is a viewer: it goes out the moment the handshake is through. */
+static gboolean
+may_prepare (Encoder *e)
+{
+  SkView *v = e->view;
+  g_mutex_lock (&v->lock);
+  gboolean may = !e->active && !v->shared.frame;
+  g_mutex_unlock (&v->lock);
+  return may && e->canvas.pixels;
+}
+
+static void
+drain (int fd)
+{
+  guint64 count;
+  if (read (fd, &count, sizeof count) < 0)
+    return;
+}
+
+/* Sleeps until there may be something to do; pause_us: how long the picture has to wait yet. */
+static void
+wait_for_work (Encoder *e, gint64 pause_us)
+{
+  SkView *v = e->view;
+  /* While a picture may not be made the screen's wake-ups are left alone: they add up in their eventfd. */
+  const gboolean listening = pause_us == 0 && (e->can_take || !e->active);
+  struct pollfd fds[2] = { { v->wake_encoder, POLLIN, 0 }, { listening ? v->notify : -1, POLLIN, 0 } };
+  const struct timespec timeout = { pause_us / G_USEC_PER_SEC, (pause_us % G_USEC_PER_SEC) * 1000 };
+  if (ppoll (fds, 2, pause_us ? &timeout : NULL, NULL) < 0)
+    return;
+  if (fds[0].revents)
+    drain (v->wake_encoder);
+  if (fds[1].revents)
+    drain (v->notify);
+}
+
+gpointer
+sk_view_encoder_thread (gpointer data)
+{
+  Encoder *e = g_new0 (Encoder, 1);
+  e->view = data;
+  e->codec = SK_CODEC_RFX;
+  e->message_max = MESSAGE_MAX_GUESS;
+  if (!sk_encoder_init (&e->encoder))
+    {
+      sk_worker_log (e->view->worker, G_LOG_LEVEL_CRITICAL, "no encoder");
+      sk_worker_finish (e->view->worker);
+      return NULL;
+    }
+  for (;;)
+    {
+      gint64 pause = 0;
+      take_wishes (e);
+      follow_size (e);
+      take_rects (e);
+      take_pointer (e);
+      if (e->can_take && e->canvas.n_dirty > 0)
+        {
+          gint64 now = g_get_monotonic_time ();
+          pause = MAX (e->last_frame + SK_VIEW_FRAME_US - now, 0);
+          if (pause == 0 && make_frame (e))
+            e->last_frame = now;
+        }
+      else if (may_prepare (e) && make_frame (e))
+        continue;
+      wait_for_work (e, pause);
+    }
+}

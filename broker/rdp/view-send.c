@@ -1,0 +1,147 @@
+/* Pictures and pointers into RDP updates; peer thread. */
+#include "rdp/view.h"
+#include <freerdp/codec/color.h>
+#include <freerdp/update.h>
+
+static gboolean
+send_rfx (SkView *v, const SkFrameOut *f, guint32 frame_id)
+{
+  rdpContext *context = v->peer->context;
+  const guint32 codec = freerdp_settings_get_uint32 (context->settings, FreeRDP_RemoteFxCodecId);
+  for (guint i = 0; i < f->parts->len; i++)
+    {
+      const SkPart *p = &g_array_index (f->parts, SkPart, i);
+      const SURFACE_BITS_COMMAND command = {
+        .cmdType = CMDTYPE_STREAM_SURFACE_BITS,
+        .destRight = f->width,
+        .destBottom = f->height,
+        .bmp = { .bpp = 32,
+                 .codecID = (UINT16) codec,
+                 .width = (UINT16) f->width,
+                 .height = (UINT16) f->height,
+                 .bitmapDataLength = (UINT32) p->length,
+                 .bitmapData = p->data },
+        .skipCompression = TRUE,
+      };
+      const gboolean sent = v->has_acks ? context->update->SurfaceFrameBits (context, &command, i == 0,
+                                                                             i + 1 == f->parts->len, frame_id)
+                                        : context->update->SurfaceBits (context, &command);
+      if (!sent)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+send_marker (SkView *v, guint32 action, guint32 frame_id)
+{
+  rdpContext *context = v->peer->context;
+  const SURFACE_FRAME_MARKER marker = { action, frame_id };
+  return !v->has_acks || context->update->SurfaceFrameMarker (context, &marker);
+}
+
+static gboolean
+send_bitmap (SkView *v, const SkPart *p)
+{
+  rdpContext *context = v->peer->context;
+  BITMAP_DATA bitmap = {
+    .destLeft = p->rect.x,
+    .destTop = p->rect.y,
+    .destRight = p->rect.x + p->rect.width - 1u,
+    .destBottom = p->rect.y + p->rect.height - 1u,
+    .width = p->rect.width,
+    .height = p->rect.height,
+    .bitsPerPixel = 32,
+    .bitmapLength = (UINT32) p->length,
+    .cbCompMainBodySize = (UINT32) p->length,
+    .cbScanWidth = p->rect.width * 4u,
+    .cbUncompressedSize = p->rect.width * p->rect.height * 4u,
+    .bitmapDataStream = p->data,
+    .compressed = TRUE,
+  };
+  /* One rectangle an update: Microsoft's client of Windows 11 24H2 broke on several. */
+  const BITMAP_UPDATE update = { .number = 1, .rectangles = &bitmap, .skipCompression = TRUE };
+  return context->update->BitmapUpdate (context, &update);
+}
+
+static gboolean
+send_planar (SkView *v, const SkFrameOut *f, guint32 frame_id)
+{
+  if (!send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id))
+    return FALSE;
+  for (guint i = 0; i < f->parts->len; i++)
+    if (!send_bitmap (v, &g_array_index (f->parts, SkPart, i)))
+      return FALSE;
+  return send_marker (v, SURFACECMD_FRAMEACTION_END, frame_id);
+}
+
+gboolean
+sk_view_send_frame (SkView *v, SkFrameOut *f)
+{
+  const guint32 frame_id = ++v->frame_id;
+  return f->codec == SK_CODEC_RFX ? send_rfx (v, f, frame_id) : send_planar (v, f, frame_id);
+}
+
+/* ---- pointer ---- */
+
+static gboolean
+send_system_pointer (SkView *v, guint32 type)
+{
+  rdpContext *context = v->peer->context;
+  const POINTER_SYSTEM_UPDATE update = { type };
+  return context->update->pointer->PointerSystem (context, &update);
+}
+
+/* Without the large pointer capability: [MS-RDPBCGR] 2.2.9.1.1.4.4 */
+#define SMALL_POINTER 32
+
+static gboolean
+is_too_large (SkView *v, const SkRingShape *shape)
+{
+  const guint32 large = freerdp_settings_get_uint32 (v->peer->context->settings, FreeRDP_LargePointerFlag);
+  const guint max = large & LARGE_POINTER_FLAG_96x96 ? SK_RING_POINTER_MAX : SMALL_POINTER;
+  return shape->width > max || shape->height > max;
+}
+
+static gboolean
+send_shape (SkView *v, const SkRingShape *shape)
+{
+  rdpContext *context = v->peer->context;
+  const gsize row = shape->width * 4u;
+  /* one bit a pixel, rows of whole 16 bit words; all transparent, the colours' alpha decides */
+  const gsize and_row = (gsize) ((shape->width + 15) / 16) * 2;
+  g_autofree guint8 *xor_mask = g_malloc (row * shape->height);
+  g_autofree guint8 *and_mask = g_malloc0 (and_row * shape->height);
+  for (guint y = 0; y < shape->height; y++)
+    {
+      const guint32 *from = shape->argb + (gsize) (shape->height - 1 - y) * shape->width;
+      guint8 *to = xor_mask + y * row, *bits = and_mask + y * and_row;
+      memcpy (to, from, row);
+      for (guint x = 0; x < shape->width; x++)
+        if (from[x] >> 24 == 0)
+          bits[x / 8] |= (guint8) (0x80 >> (x % 8));
+    }
+  const POINTER_NEW_UPDATE update = {
+    .xorBpp = 32,
+    .colorPtrAttr = { .cacheIndex = 0,
+                      .hotSpotX = shape->hot_x,
+                      .hotSpotY = shape->hot_y,
+                      .width = shape->width,
+                      .height = shape->height,
+                      .lengthAndMask = (UINT16) (and_row * shape->height),
+                      .lengthXorMask = (UINT16) (row * shape->height),
+                      .xorMaskData = xor_mask,
+                      .andMaskData = and_mask },
+  };
+  return context->update->pointer->PointerNew (context, &update);
+}
+
+gboolean
+sk_view_send_pointer (SkView *v, SkRingPointerKind kind, const SkRingShape *shape)
+{
+  if (kind == SK_RING_POINTER_HIDDEN)
+    return send_system_pointer (v, SYSPTR_NULL);
+  if (kind == SK_RING_POINTER_DEFAULT || is_too_large (v, shape))
+    return send_system_pointer (v, SYSPTR_DEFAULT);
+  return send_shape (v, shape);
+}

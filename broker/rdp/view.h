@@ -1,0 +1,129 @@
+/* The viewer leg: an RDP server for one viewer, drawing from the frame memory.
+ *
+ * Threads, each owning its own things:
+ *   main     the control socket (worker.h)
+ *   encoder  the frame memory's reader, the canvas, the codecs; makes one SkFrameOut at a time
+ *   peer     FreeRDP's peer and its socket: sends frames, hears input and writes it to the pipe at once
+ * Encoder and peer meet in SkViewShared, under one lock, and wake each other with eventfds. The peer never
+ * waits for the encoder and the encoder only works when the viewer can take a picture: nothing queues. */
+#pragma once
+#include "rdp/border.h"
+#include "rdp/encode.h"
+#include "rdp/ring.h"
+#include "rdp/worker.h"
+#include <freerdp/channels/wtsvc.h>
+#include <freerdp/crypto/certificate.h>
+#include <freerdp/crypto/privatekey.h>
+#include <freerdp/freerdp.h>
+#include <freerdp/peer.h>
+
+/* Pictures that the viewer has not acknowledged: one on its way, one being decoded. */
+#define SK_VIEW_WINDOW 2
+/* After a picture the next one waits this long, unless it is the first after a pause. 12 ms is a little less
+ * than a frame of a 60 Hz display. */
+#define SK_VIEW_FRAME_US 12000
+/* A viewer that acknowledges nothing: bytes that its socket may still hold when the next picture is made. */
+#define SK_VIEW_UNSENT_MAX (128 * 1024)
+/* From ATTACH to the first picture; a stalled handshake would keep a process. */
+#define SK_VIEW_HANDSHAKE_SECONDS 30
+
+/* Surface command, frame markers and update headers around a part; generously. */
+#define SK_VIEW_UPDATE_HEADERS 256
+
+typedef struct
+{
+  /* encoder → peer */
+  SkFrameOut *frame;             /* the picture to send next, or NULL */
+  guint want_width, want_height; /* desktop that the guest's size asks for */
+  gboolean pointer_changed;
+  SkRingPointerKind pointer_kind;
+  SkRingShape pointer;
+
+  /* peer → encoder */
+  gboolean active;   /* between Activate and the next DesktopResize */
+  gboolean can_take; /* window and socket have room, output is not suppressed */
+  gboolean send_all; /* the viewer wants everything again */
+  gboolean restart;  /* the waiting picture does not fit the viewer: make another */
+  SkCodec codec;
+  guint width, height; /* desktop as the viewer has it; 0 before the first activation */
+  gboolean can_resize;
+  gsize message_max;
+  guint guest_width, guest_height; /* encoder → peer: of the picture shown, for the mouse */
+} SkViewShared;
+
+typedef struct
+{
+  SkWorker *worker;
+  rdpPrivateKey *key; /* handed to FreeRDP at ATTACH */
+  rdpCertificate *certificate;
+
+  /* The job; set on the main thread before the others start. */
+  guint job_width, job_height;
+  guint32 flags, colour;
+  char *text;
+  SkBorder border;
+  SkRingReader ring; /* encoder */
+  int notify;        /* eventfd of the screen: encoder */
+  int input;         /* pipe to the screen: peer */
+  int viewer;        /* the viewer's connection until FreeRDP has it */
+  gint64 attached;   /* monotonic */
+
+  GMutex lock;
+  SkViewShared shared;
+  int wake_encoder, wake_peer;
+
+  /* peer thread */
+  freerdp_peer *peer;
+  HANDLE vcm;
+  HANDLE disp, disp_event;
+  gboolean disp_tried;
+  gboolean activated, suppressed, has_acks, told_picture;
+  guint32 frame_id, acked_id;
+  guint asked_width, asked_height; /* by the viewer, border included */
+  gint64 resized;
+  psPeerReceiveChannelData channel_data;
+  gsize channel_bytes; /* of the message being received on drdynvc */
+  guint lost_input;
+} SkView;
+
+typedef struct
+{
+  rdpContext base;
+  SkView *view;
+} SkViewContext;
+
+SkView *sk_view_new (void);
+extern const SkWorkerClass sk_view_class;
+
+/* view-key.c: main thread, before the sandbox is closed */
+gboolean sk_view_make_key (SkView *view, GError **error);
+/* Loads what FreeRDP and OpenSSL would load at the first connection. */
+gboolean sk_view_prepare (SkView *view, GError **error);
+
+/* Whether a waiting picture is what the viewer can take; with the lock held. */
+gboolean sk_view_frame_fits (const SkViewShared *shared);
+
+/* view-encoder.c */
+gpointer sk_view_encoder_thread (gpointer view);
+void sk_view_wake (int eventfd);
+
+/* view-peer.c */
+gpointer sk_view_peer_thread (gpointer view);
+
+/* view-send.c; peer thread: FALSE when the connection is over */
+gboolean sk_view_send_frame (SkView *view, SkFrameOut *frame);
+gboolean sk_view_send_pointer (SkView *view, SkRingPointerKind kind, const SkRingShape *shape);
+
+/* view-input.c; peer thread */
+void sk_view_input_register (SkView *view);
+/* Asks the guest for a picture that fits into a desktop of this size. */
+void sk_view_ask_size (SkView *view, guint width, guint height, guint scale);
+
+/* view-channels.c; peer thread */
+gboolean sk_view_channels_open (SkView *view);
+/* Logs and closes the ears to whatever else the viewer wanted. */
+void sk_view_channels_refuse (SkView *view);
+/* Descriptors to wait for; room for two. */
+guint sk_view_channels_handles (SkView *view, HANDLE *handles);
+gboolean sk_view_channels_check (SkView *view);
+void sk_view_channels_close (SkView *view);
