@@ -1,0 +1,40 @@
+/* Between app.c (what happens), app-gtk.c (how GTK is started) and app-bus.c (the session bus). */
+#pragma once
+#include "desktop/desktop.h"
+#include "desktop/window.h"
+
+typedef struct
+{
+  const SkOptions *options;
+  GMainLoop *loop;
+  GSource *wake; /* made ready by other threads */
+  SkInstance *instance;
+  GApplication *bus; /* NULL: no session bus, or not yet */
+  SkFrame *frame;
+  SkLink *link;
+  SkRdpClient *client;
+  SkWindow *window;
+  gboolean resident;  /* stays after the window is closed */
+  gboolean open;      /* the window is shown */
+  gboolean connected; /* the client has a stream */
+  gboolean alive;     /* ... and showed a picture */
+  gboolean ending;    /* the user asked to end the session: close the window then */
+  guint notice_serial;
+  int room_width, room_height, room_scale;
+  int asked_width, asked_height;
+} App;
+
+void app_open (App *app, SkLink *link, const char *url);
+void app_click (App *app, const char *url);
+void app_activate (App *app, const char *url, const char *token);
+void app_close (App *app);
+void app_stream_lost (App *app);
+void app_follow_room (App *app);
+SkLink *app_new_link (App *app, const char *url);
+void app_first_paint_is_done (App *app);
+
+/* FALSE: no display. */
+gboolean app_prepare_gtk (void);
+
+void app_bus_start (App *app);
+void app_bus_stop (App *app);

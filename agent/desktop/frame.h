@@ -1,0 +1,44 @@
+/* The picture as last decoded, shared by the RDP thread (writer) and whoever shows it (reader).
+ *
+ * It outlives connections, so the last picture stays on screen while the viewer re-attaches. The copy costs
+ * under a millisecond for a full 1920 x 1080 frame, and in exchange FreeRDP's buffer is never touched by
+ * another thread. Threads: any; one mutex inside. */
+#pragma once
+#include <glib-object.h>
+
+/* The largest picture the broker makes (broker/rdp/ring.h), with room for the view's border. */
+#define SK_FRAME_SIDE_MAX 8192
+#define SK_FRAME_PIXELS_MAX (8192u * 4096u)
+/* More rectangles than this in one frame are merged into their bounds: a scrolled page gives under 40. */
+#define SK_FRAME_RECTS_MAX 64
+
+typedef struct
+{
+  int x, y, width, height;
+} SkRect;
+
+typedef struct _SkFrame SkFrame;
+
+SkFrame *sk_frame_new (void);
+SkFrame *sk_frame_ref (SkFrame *frame);
+void sk_frame_unref (SkFrame *frame);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFrame, sk_frame_unref)
+
+/* Writer: takes over these parts of a BGRX picture. Another size than before makes all of it dirty and the
+ * parts not named black. Rectangles are clamped. FALSE when the size is over the limits (nothing changes). */
+gboolean sk_frame_publish (SkFrame *frame, const guint8 *pixels, gsize stride, int width, int height,
+                           const SkRect *rects, guint n_rects);
+
+/* Reader: between lock and unlock the pixels stand still. Rows are width * 4 bytes apart, B G R 255. */
+const guint8 *sk_frame_lock (SkFrame *frame, int *ret_width, int *ret_height);
+void sk_frame_unlock (SkFrame *frame);
+/* Locked only: moves out what changed since the last call. rects: room for SK_FRAME_RECTS_MAX. TRUE with
+ * *ret_resized when everything is to be drawn anew. */
+guint sk_frame_take_damage (SkFrame *frame, SkRect *rects, gboolean *ret_resized);
+
+/* Counts publishes; 0 = nothing yet. */
+guint64 sk_frame_serial (SkFrame *frame);
+
+/* Bounds of both; an empty one (width 0) does not count. */
+SkRect sk_rect_union (SkRect a, SkRect b);
+SkRect sk_rect_intersect (SkRect a, SkRect b);

@@ -1,0 +1,120 @@
+/* sekisho: what a double-click starts. Asks the broker first, then loads everything large. */
+#include "common/error.h"
+#include "common/fd.h"
+#include "common/i18n.h"
+#include "desktop/commands.h"
+#include "desktop/desktop.h"
+#include "desktop/timing.h"
+#include "desktop/window-state.h"
+#include <dlfcn.h>
+#include <locale.h>
+#include <stdio.h>
+
+/* Beside the program in a build tree, else where it was installed. */
+static void *
+load_module (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *dir = program ? g_path_get_dirname (program) : g_strdup ("/");
+  g_autofree char *beside = g_build_filename (dir, SK_DESKTOP_MODULE, NULL);
+  void *module = dlopen (beside, RTLD_NOW | RTLD_LOCAL);
+  if (!module && !g_file_test (beside, G_FILE_TEST_EXISTS))
+    module = dlopen (SK_DESKTOP_MODULE_DIR "/" SK_DESKTOP_MODULE, RTLD_NOW | RTLD_LOCAL);
+  return module;
+}
+
+static int
+run_window (const SkDesktopStart *start)
+{
+  void *module = load_module ();
+  SkDesktopRun run = NULL;
+  if (module)
+    *(void **) &run = dlsym (module, SK_DESKTOP_ENTRY);
+  if (run)
+    return run (start);
+  fprintf (stderr, "sekisho: %s\n%s\n",
+           SK_TR ("The program is not installed completely. Tell your administrator:",
+                  "プログラムが正しくインストールされていません。次の内容を管理者に伝えてください。"),
+           dlerror ());
+  return sk_error_info_for_code (SK_ERROR_UNAVAILABLE)->exit_status;
+}
+
+static SkLink *
+ask_broker (const SkOptions *options)
+{
+  SkWindowState state = sk_window_state_load ();
+  const SkLinkRequest request = { .socket = options->socket,
+                                  .pool = options->pool,
+                                  .url = options->url,
+                                  .width = options->width > 0 ? options->width : state.width,
+                                  .height = options->width > 0 ? options->height : state.height };
+  return sk_link_new (&request);
+}
+
+static const char *
+startup_token (void)
+{
+  const char *token = g_getenv ("XDG_ACTIVATION_TOKEN");
+  return token ? token : g_getenv ("DESKTOP_STARTUP_ID");
+}
+
+/* TRUE: a running window has it. */
+static gboolean
+hand_over (const SkOptions *options, const char *path, GError **error)
+{
+  if (options->command == SK_COMMAND_BACKGROUND)
+    return FALSE;
+  return sk_instance_send (path, options->url, startup_token (), error);
+}
+
+static int
+open_window (const SkOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  SkDesktopStart start = { .options = options };
+  if (!options->rdp_address)
+    {
+      g_autofree char *path = sk_instance_path (options->pool, options->socket);
+      if (hand_over (options, path, &error))
+        return 0;
+      /* Somebody may have become it since; with a window that hangs, a second one is the better answer. */
+      start.instance = error ? NULL : sk_instance_claim (path, &error);
+      if (!start.instance && !error
+          && (hand_over (options, path, &error) || options->command != SK_COMMAND_OPEN))
+        return 0;
+      if (options->command == SK_COMMAND_OPEN)
+        start.link = ask_broker (options);
+    }
+  return run_window (&start);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  SkOptions options;
+  sk_timing_init ();
+  setlocale (LC_ALL, "");
+  if (!sk_options_parse (&options, argc, argv, &error))
+    return sk_command_fail (error);
+  switch (options.command)
+    {
+    case SK_COMMAND_OPEN:
+      return options.system_viewer ? sk_command_system_viewer (&options) : open_window (&options);
+    case SK_COMMAND_BACKGROUND:
+      return open_window (&options);
+    case SK_COMMAND_LIST:
+      return sk_command_list (&options);
+    case SK_COMMAND_END:
+      return sk_command_end (&options);
+    case SK_COMMAND_STATUS:
+      return sk_command_status (&options);
+    case SK_COMMAND_VERSION:
+      printf ("sekisho %s\n", SK_VERSION);
+      return 0;
+    case SK_COMMAND_HELP:
+      fputs (sk_options_help (), stdout);
+      return 0;
+    }
+  return 0;
+}

@@ -1,0 +1,33 @@
+/* The command line of `sekisho`. Pure; main thread. */
+#pragma once
+#include <gio/gio.h>
+
+typedef enum
+{
+  SK_COMMAND_OPEN,
+  SK_COMMAND_BACKGROUND,
+  SK_COMMAND_LIST,
+  SK_COMMAND_END,
+  SK_COMMAND_STATUS,
+  SK_COMMAND_VERSION,
+  SK_COMMAND_HELP,
+} SkCommand;
+
+typedef struct
+{
+  SkCommand command;
+  char *url;           /* normalised; NULL: start page */
+  const char *session; /* end */
+  const char *pool;
+  const char *socket;
+  gboolean system_viewer;
+  gboolean all; /* end */
+  /* for developers, not in --help: no broker */
+  const char *rdp_address, *fingerprint;
+  int width, height; /* --size: for tests */
+} SkOptions;
+
+/* argv's strings are kept by reference. SK_ERROR_INVALID with a sentence for people. */
+gboolean
+sk_options_parse (SkOptions *options, int argc, char **argv, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+const char *sk_options_help (void);

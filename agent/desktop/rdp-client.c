@@ -1,0 +1,295 @@
+#include "desktop/rdp-private.h"
+#include "common/error.h"
+#include "common/fd.h"
+#include "desktop/timing.h"
+#include <errno.h>
+#include <freerdp/freerdp.h>
+#include <freerdp/primitives.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <winpr/wlog.h>
+
+/* -- what the two threads share ------------------------------------------------------------------------- */
+
+void
+sk_rdp_set_state (SkRdpClient *client, SkRdpState state)
+{
+  g_mutex_lock (&client->mutex);
+  gboolean changed = state > client->state;
+  if (changed)
+    {
+      client->state = state;
+      client->state_us[state] = sk_timing_now_us ();
+    }
+  g_mutex_unlock (&client->mutex);
+  if (changed && client->notify)
+    client->notify (client, client->notify_data);
+}
+
+void
+sk_rdp_notify (SkRdpClient *client)
+{
+  if (client->notify)
+    client->notify (client, client->notify_data);
+}
+
+SkRdpState
+sk_rdp_client_get_state (SkRdpClient *client)
+{
+  g_mutex_lock (&client->mutex);
+  SkRdpState state = client->state;
+  g_mutex_unlock (&client->mutex);
+  return state;
+}
+
+gint64
+sk_rdp_client_get_time (SkRdpClient *client, SkRdpState state)
+{
+  g_mutex_lock (&client->mutex);
+  gint64 us = client->state_us[state];
+  g_mutex_unlock (&client->mutex);
+  return us;
+}
+
+GError *
+sk_rdp_client_get_error (SkRdpClient *client)
+{
+  g_mutex_lock (&client->mutex);
+  GError *error = client->error ? g_error_copy (client->error) : NULL;
+  g_mutex_unlock (&client->mutex);
+  return error;
+}
+
+gboolean
+sk_rdp_client_can_resize (SkRdpClient *client)
+{
+  return g_atomic_int_get (&client->can_resize);
+}
+
+gboolean
+sk_rdp_client_take_pointer (SkRdpClient *client, SkPointer *ret_pointer)
+{
+  g_mutex_lock (&client->mutex);
+  gboolean changed = client->pointer_changed;
+  if (changed)
+    *ret_pointer = client->pointer;
+  client->pointer_changed = FALSE;
+  g_mutex_unlock (&client->mutex);
+  return changed;
+}
+
+/* -- the thread's life ---------------------------------------------------------------------------------- */
+
+/* FreeRDP would spend 0.3 s and more measuring its own code at first use; and it logs in English to the
+ * terminal what concerns nobody there. Both have to be said before any other call of it. */
+static void
+prepare_library (void)
+{
+  static gsize once = 0;
+  if (!g_once_init_enter (&once))
+    return;
+  primitives_set_hints (PRIMITIVES_ONLY_CPU);
+  WLog_SetLogLevel (WLog_GetRoot (), g_getenv ("SEKISHO_DEBUG") ? WLOG_INFO : WLOG_OFF);
+  g_once_init_leave (&once, 1);
+}
+
+static gboolean
+wait_for_target (SkRdpClient *client)
+{
+  g_mutex_lock (&client->mutex);
+  while (!client->stop && client->target.fd < 0)
+    g_cond_wait (&client->cond, &client->mutex);
+  gboolean go = !client->stop;
+  g_mutex_unlock (&client->mutex);
+  return go;
+}
+
+static void
+fail (SkRdpClient *client, SkErrorCode code, const char *text)
+{
+  g_mutex_lock (&client->mutex);
+  if (!client->error)
+    client->error = g_error_new_literal (SK_ERROR, code, text);
+  g_mutex_unlock (&client->mutex);
+}
+
+static void
+run_connection (SkRdpClient *client, freerdp *instance)
+{
+  sk_rdp_set_state (client, SK_RDP_HANDSHAKE);
+  if (!sk_rdp_apply_target (client, instance->context->settings) || !freerdp_connect (instance))
+    {
+      fail (client, client->certificate_refused ? SK_ERROR_FORBIDDEN : SK_ERROR_PEER_LOST,
+            freerdp_get_last_error_string (freerdp_get_last_error (instance->context)));
+      return;
+    }
+  sk_timing_mark (SK_PHASE_RDP_CONNECTED);
+  sk_rdp_set_state (client, SK_RDP_CONNECTED);
+  if (!sk_rdp_pump (client, instance))
+    fail (client, SK_ERROR_PEER_LOST,
+          freerdp_get_last_error_string (freerdp_get_last_error (instance->context)));
+  freerdp_disconnect (instance);
+}
+
+static gpointer
+thread_main (gpointer data)
+{
+  SkRdpClient *client = data;
+  prepare_library ();
+  rdpContext *context = sk_rdp_context_new (client);
+  if (!context)
+    fail (client, SK_ERROR_INTERNAL, "freerdp_client_context_new");
+  else if (wait_for_target (client))
+    run_connection (client, context->instance);
+  if (context)
+    freerdp_client_context_free (context);
+  sk_rdp_set_state (client, SK_RDP_CLOSED);
+  return NULL;
+}
+
+SkRdpClient *
+sk_rdp_client_new (SkFrame *frame, SkRdpNotify notify, gpointer data)
+{
+  SkRdpClient *client = g_new0 (SkRdpClient, 1);
+  g_mutex_init (&client->mutex);
+  g_cond_init (&client->cond);
+  client->frame = sk_frame_ref (frame);
+  client->notify = notify;
+  client->notify_data = data;
+  client->target.fd = -1;
+  client->own_fd = -1;
+  client->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  client->queue = g_array_new (FALSE, FALSE, sizeof (SkRdpCommand));
+  client->thread = g_thread_new ("rdp", thread_main, client);
+  return client;
+}
+
+static gboolean
+is_fingerprint (const char *text)
+{
+  return text && strlen (text) == 64 && strspn (text, "0123456789abcdefABCDEF") == 64;
+}
+
+gboolean
+sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target, GError **error)
+{
+  if (!is_fingerprint (target->fingerprint))
+    {
+      close (target->fd);
+      g_set_error_literal (error, SK_ERROR, SK_ERROR_INVALID, "fingerprint");
+      return FALSE;
+    }
+  g_mutex_lock (&client->mutex);
+  client->target = *target;
+  client->target.fingerprint = g_ascii_strdown (target->fingerprint, -1);
+  /* FreeRDP closes its own; ours is there to shut the connection down whatever FreeRDP waits for. */
+  client->own_fd = fcntl (target->fd, F_DUPFD_CLOEXEC, 3);
+  g_cond_signal (&client->cond);
+  g_mutex_unlock (&client->mutex);
+  return TRUE;
+}
+
+static void
+stop_thread (SkRdpClient *client)
+{
+  g_mutex_lock (&client->mutex);
+  client->stop = TRUE;
+  if (client->own_fd >= 0)
+    shutdown (client->own_fd, SHUT_RDWR);
+  g_cond_signal (&client->cond);
+  g_mutex_unlock (&client->mutex);
+  eventfd_write (client->wake_fd, 1);
+  g_thread_join (client->thread);
+}
+
+void
+sk_rdp_client_free (SkRdpClient *client)
+{
+  if (!client)
+    return;
+  stop_thread (client);
+  if (client->target.fd >= 0 && !client->fd_given)
+    close (client->target.fd);
+  sk_clear_fd (&client->own_fd);
+  sk_clear_fd (&client->wake_fd);
+  g_free ((char *) client->target.fingerprint);
+  g_clear_error (&client->error);
+  g_array_unref (client->queue);
+  sk_frame_unref (client->frame);
+  g_mutex_clear (&client->mutex);
+  g_cond_clear (&client->cond);
+  g_free (client);
+}
+
+/* -- input: queued here, sent by the RDP thread ---------------------------------------------------------- */
+
+static void
+push (SkRdpClient *client, SkRdpCommand command)
+{
+  g_mutex_lock (&client->mutex);
+  SkRdpCommand *last
+      = client->queue->len ? &g_array_index (client->queue, SkRdpCommand, client->queue->len - 1) : NULL;
+  gboolean replaces = last && last->type == command.type
+                      && (command.type == SK_RDP_COMMAND_MOTION || command.type == SK_RDP_COMMAND_RESIZE);
+  if (client->state >= SK_RDP_CLOSED || (client->queue->len >= SK_RDP_QUEUE_MAX && !replaces))
+    command.type = SK_RDP_COMMAND_NONE;
+  else if (replaces)
+    *last = command;
+  else
+    g_array_append_val (client->queue, command);
+  g_mutex_unlock (&client->mutex);
+  if (command.type != SK_RDP_COMMAND_NONE)
+    eventfd_write (client->wake_fd, 1);
+}
+
+void
+sk_rdp_client_key (SkRdpClient *client, guint scancode, gboolean down, gboolean repeat)
+{
+  if (scancode)
+    push (client, (SkRdpCommand){ SK_RDP_COMMAND_KEY, scancode, down, repeat });
+}
+
+void
+sk_rdp_client_text (SkRdpClient *client, const char *utf8)
+{
+  glong units = 0;
+  g_autofree gunichar2 *utf16 = g_utf8_to_utf16 (utf8, -1, NULL, &units, NULL);
+  for (glong i = 0; utf16 && i < units; i++)
+    push (client, (SkRdpCommand){ SK_RDP_COMMAND_UNICODE, utf16[i] });
+}
+
+void
+sk_rdp_client_locks (SkRdpClient *client, gboolean caps, gboolean num, gboolean scroll, gboolean kana)
+{
+  int flags = (caps ? KBD_SYNC_CAPS_LOCK : 0) | (num ? KBD_SYNC_NUM_LOCK : 0)
+              | (scroll ? KBD_SYNC_SCROLL_LOCK : 0) | (kana ? KBD_SYNC_KANA_LOCK : 0);
+  push (client, (SkRdpCommand){ SK_RDP_COMMAND_LOCKS, flags });
+}
+
+void
+sk_rdp_client_motion (SkRdpClient *client, int x, int y)
+{
+  push (client, (SkRdpCommand){ SK_RDP_COMMAND_MOTION, x, y });
+}
+
+void
+sk_rdp_client_button (SkRdpClient *client, guint button, gboolean down, int x, int y)
+{
+  push (client, (SkRdpCommand){ SK_RDP_COMMAND_BUTTON, x, y, button, down });
+}
+
+void
+sk_rdp_client_wheel (SkRdpClient *client, int vertical, int horizontal, int x, int y)
+{
+  if (vertical)
+    push (client, (SkRdpCommand){ SK_RDP_COMMAND_WHEEL, x, y, vertical, FALSE });
+  if (horizontal)
+    push (client, (SkRdpCommand){ SK_RDP_COMMAND_WHEEL, x, y, horizontal, TRUE });
+}
+
+void
+sk_rdp_client_resize (SkRdpClient *client, int width, int height, int scale_percent)
+{
+  push (client, (SkRdpCommand){ SK_RDP_COMMAND_RESIZE, width, height, scale_percent });
+}

@@ -1,0 +1,86 @@
+/* One RDP connection to our own view, without a window: the launcher and tests/bench/sekisho-measure share
+ * it.
+ *
+ * The library's own thread does everything FreeRDP; the calls here only pass data to it and return at once,
+ * from any thread. sk_rdp_client_new() starts preparing (libraries, context, TLS) before there is anything to
+ * connect to, so that this costs nothing while the broker makes a ticket.
+ *
+ * Trust: the peer is a view, which is only a little better than the guest. The certificate must be exactly
+ * the one named by the ticket; no channel exists but display control; no orders, caches, redirection, or
+ * files. */
+#pragma once
+#include "desktop/frame.h"
+#include <gio/gio.h>
+
+typedef struct _SkRdpClient SkRdpClient;
+
+typedef enum
+{
+  SK_RDP_PREPARING, /* no address yet */
+  SK_RDP_HANDSHAKE,
+  SK_RDP_CONNECTED,
+  SK_RDP_PICTURE, /* a whole first picture is in the frame */
+  SK_RDP_CLOSED,  /* for good; see sk_rdp_client_get_error() */
+} SkRdpState;
+
+/* Called on the client's own thread after the state, the picture or the pointer changed. It may only wake
+ * somebody. */
+typedef void (*SkRdpNotify) (SkRdpClient *client, gpointer data);
+
+typedef struct
+{
+  int fd;                  /* connected stream, blocking or not; taken over */
+  const char *fingerprint; /* SHA-256 of the view's certificate, 64 hex digits; copied */
+  int width, height;       /* pixels wanted for the picture */
+  int scale_percent;       /* 100 to 500: what the guest should enlarge by */
+} SkRdpTarget;
+
+/* The frame is kept by reference, and shared between clients that follow each other. */
+SkRdpClient *sk_rdp_client_new (SkFrame *frame, SkRdpNotify notify, gpointer data);
+/* Once. FALSE when the fingerprint is malformed (SK_ERROR_INVALID; fd is closed). */
+gboolean sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Ends the connection and waits for the thread (milliseconds: the socket is shut down first). */
+void sk_rdp_client_free (SkRdpClient *client);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkRdpClient, sk_rdp_client_free)
+
+SkRdpState sk_rdp_client_get_state (SkRdpClient *client);
+/* When it reached that state, CLOCK_MONOTONIC in microseconds; 0: not yet. */
+gint64 sk_rdp_client_get_time (SkRdpClient *client, SkRdpState state);
+/* When CLOSED: NULL if the peer ended it in good order, else why. Belongs to the caller. */
+GError *sk_rdp_client_get_error (SkRdpClient *client);
+/* Whether the peer joined display control, so that resizing has an effect. */
+gboolean sk_rdp_client_can_resize (SkRdpClient *client);
+
+/* Input. At most SK_RDP_QUEUE_MAX wait for a peer that does not read; then new ones are dropped. */
+#define SK_RDP_QUEUE_MAX 4096
+/* scancode: see keymap.h */
+void sk_rdp_client_key (SkRdpClient *client, guint scancode, gboolean down, gboolean repeat);
+/* A press and a release of every character. */
+void sk_rdp_client_text (SkRdpClient *client, const char *utf8);
+/* flags: KBD_SYNC_* of freerdp/input.h */
+void sk_rdp_client_locks (SkRdpClient *client, gboolean caps, gboolean num, gboolean scroll, gboolean kana);
+void sk_rdp_client_motion (SkRdpClient *client, int x, int y);
+/* button: 1 left, 2 middle, 3 right, 8 back, 9 forward */
+void sk_rdp_client_button (SkRdpClient *client, guint button, gboolean down, int x, int y);
+/* 120 = one notch; down and right are positive, as in GTK. */
+void sk_rdp_client_wheel (SkRdpClient *client, int vertical, int horizontal, int x, int y);
+void sk_rdp_client_resize (SkRdpClient *client, int width, int height, int scale_percent);
+
+/* The pointer's shape. */
+typedef enum
+{
+  SK_POINTER_DEFAULT,
+  SK_POINTER_HIDDEN,
+  SK_POINTER_SHAPE,
+} SkPointerKind;
+/* [MS-RDPBCGR] 2.2.9.1.1.4.4: 96 without the large pointer capability, which we do not offer. */
+#define SK_POINTER_SIDE_MAX 96
+typedef struct
+{
+  SkPointerKind kind;
+  int width, height, hot_x, hot_y;
+  guint32 bgra[SK_POINTER_SIDE_MAX * SK_POINTER_SIDE_MAX]; /* not premultiplied */
+} SkPointer;
+/* TRUE with a copy when it changed since the last call. */
+gboolean sk_rdp_client_take_pointer (SkRdpClient *client, SkPointer *ret_pointer);

@@ -1,0 +1,194 @@
+/* The RDP thread's loop: what FreeRDP has to read, what the queue has to send. */
+#include "desktop/rdp-private.h"
+#include "desktop/keymap.h"
+#include <freerdp/freerdp.h>
+#include <sys/eventfd.h>
+#include <winpr/synch.h>
+
+/* winpr's own limit of objects to wait for. */
+#define HANDLES_MAX 64
+/* [MS-RDPEDISP] 2.2.2.2.1 */
+#define SIDE_MIN 200
+#define SIDE_MAX 8192
+/* [MS-RDPBCGR] 2.2.8.1.1.3.1.1.3: nine bits, signed. */
+#define WHEEL_STEP_MAX 255
+
+static void
+send_key (rdpInput *input, const SkRdpCommand *c)
+{
+  if (c->a == SK_SCANCODE_PAUSE)
+    {
+      if (c->b)
+        freerdp_input_send_keyboard_pause_event (input);
+      return;
+    }
+  UINT16 flags = (c->b ? 0 : KBD_FLAGS_RELEASE) | (c->c ? KBD_FLAGS_DOWN : 0)
+                 | (c->a & SK_SCANCODE_EXTENDED ? KBD_FLAGS_EXTENDED : 0);
+  freerdp_input_send_keyboard_event (input, flags, c->a & 0xff);
+}
+
+static void
+send_button (rdpInput *input, const SkRdpCommand *c)
+{
+  UINT16 down = c->d ? PTR_FLAGS_DOWN : 0;
+  switch (c->c)
+    {
+    case 1:
+      freerdp_input_send_mouse_event (input, down | PTR_FLAGS_BUTTON1, c->a, c->b);
+      break;
+    case 2:
+      freerdp_input_send_mouse_event (input, down | PTR_FLAGS_BUTTON3, c->a, c->b);
+      break;
+    case 3:
+      freerdp_input_send_mouse_event (input, down | PTR_FLAGS_BUTTON2, c->a, c->b);
+      break;
+    case 8:
+      freerdp_input_send_extended_mouse_event (input, (c->d ? PTR_XFLAGS_DOWN : 0) | PTR_XFLAGS_BUTTON1, c->a,
+                                               c->b);
+      break;
+    case 9:
+      freerdp_input_send_extended_mouse_event (input, (c->d ? PTR_XFLAGS_DOWN : 0) | PTR_XFLAGS_BUTTON2, c->a,
+                                               c->b);
+      break;
+    }
+}
+
+/* RDP: up is positive, a negative amount is its two's complement in nine bits. Right is positive. */
+static void
+send_wheel (rdpInput *input, const SkRdpCommand *c)
+{
+  int left = c->d ? c->c : -c->c;
+  while (left != 0)
+    {
+      int step = CLAMP (left, -WHEEL_STEP_MAX, WHEEL_STEP_MAX);
+      UINT16 flags = (c->d ? PTR_FLAGS_HWHEEL : PTR_FLAGS_WHEEL) | (step < 0 ? PTR_FLAGS_WHEEL_NEGATIVE : 0)
+                     | (step & 0xff);
+      freerdp_input_send_mouse_event (input, flags, c->a, c->b);
+      left -= step;
+    }
+}
+
+static void
+send_size (SkRdpClient *client, const SkRdpCommand *c)
+{
+  DISPLAY_CONTROL_MONITOR_LAYOUT monitor = {
+    .Flags = DISPLAY_CONTROL_MONITOR_PRIMARY,
+    .Width = CLAMP (c->a, SIDE_MIN, SIDE_MAX) & ~1, /* has to be even */
+    .Height = CLAMP (c->b, SIDE_MIN, SIDE_MAX),
+    .Orientation = ORIENTATION_LANDSCAPE,
+    .DesktopScaleFactor = CLAMP (c->c, 100, 500),
+    .DeviceScaleFactor = 100,
+  };
+  if (client->disp && g_atomic_int_get (&client->can_resize))
+    client->disp->SendMonitorLayout (client->disp, 1, &monitor);
+  else
+    client->wanted_size = *c;
+}
+
+static void
+send_command (SkRdpClient *client, rdpInput *input, const SkRdpCommand *c)
+{
+  switch (c->type)
+    {
+    case SK_RDP_COMMAND_NONE:
+      break;
+    case SK_RDP_COMMAND_KEY:
+      send_key (input, c);
+      break;
+    case SK_RDP_COMMAND_UNICODE:
+      freerdp_input_send_unicode_keyboard_event (input, 0, c->a);
+      freerdp_input_send_unicode_keyboard_event (input, KBD_FLAGS_RELEASE, c->a);
+      break;
+    case SK_RDP_COMMAND_LOCKS:
+      freerdp_input_send_synchronize_event (input, c->a);
+      break;
+    case SK_RDP_COMMAND_MOTION:
+      freerdp_input_send_mouse_event (input, PTR_FLAGS_MOVE, c->a, c->b);
+      break;
+    case SK_RDP_COMMAND_BUTTON:
+      send_button (input, c);
+      break;
+    case SK_RDP_COMMAND_WHEEL:
+      send_wheel (input, c);
+      break;
+    case SK_RDP_COMMAND_RESIZE:
+      send_size (client, c);
+      break;
+    }
+}
+
+static gboolean
+send_queue (SkRdpClient *client, rdpInput *input)
+{
+  eventfd_t count;
+  eventfd_read (client->wake_fd, &count);
+  g_mutex_lock (&client->mutex);
+  g_autoptr (GArray) commands = client->queue;
+  client->queue = g_array_new (FALSE, FALSE, sizeof (SkRdpCommand));
+  gboolean go_on = !client->stop;
+  g_mutex_unlock (&client->mutex);
+  for (guint i = 0; go_on && i < commands->len; i++)
+    send_command (client, input, &g_array_index (commands, SkRdpCommand, i));
+  return go_on;
+}
+
+/* -- display control: its callbacks come on the RDP thread, or on the channel's own ---------------------- */
+
+static UINT
+on_display_caps (DispClientContext *disp, UINT32 monitors, UINT32 factor_a, UINT32 factor_b)
+{
+  SkRdpClient *client = disp->custom;
+  g_atomic_int_set (&client->can_resize, TRUE);
+  eventfd_write (client->wake_fd, 1);
+  sk_rdp_notify (client);
+  return CHANNEL_RC_OK;
+}
+
+void
+sk_rdp_set_disp (SkRdpClient *client, DispClientContext *disp)
+{
+  g_atomic_int_set (&client->can_resize, FALSE);
+  client->disp = disp;
+  if (!disp)
+    return;
+  disp->custom = client;
+  disp->DisplayControlCaps = on_display_caps;
+}
+
+static void
+send_wanted_size (SkRdpClient *client)
+{
+  if (client->wanted_size.type == SK_RDP_COMMAND_NONE || !g_atomic_int_get (&client->can_resize))
+    return;
+  SkRdpCommand wanted = client->wanted_size;
+  client->wanted_size.type = SK_RDP_COMMAND_NONE;
+  send_size (client, &wanted);
+}
+
+gboolean
+sk_rdp_pump (SkRdpClient *client, freerdp *instance)
+{
+  rdpContext *context = instance->context;
+  HANDLE wake = CreateFileDescriptorEvent (NULL, FALSE, FALSE, client->wake_fd, WINPR_FD_READ);
+  gboolean in_order = TRUE;
+  while (!freerdp_shall_disconnect_context (context))
+    {
+      HANDLE handles[HANDLES_MAX] = { wake };
+      DWORD n = freerdp_get_event_handles (context, handles + 1, HANDLES_MAX - 1);
+      if (n == 0 || WaitForMultipleObjects (n + 1, handles, FALSE, INFINITE) == WAIT_FAILED)
+        {
+          in_order = FALSE;
+          break;
+        }
+      if (!send_queue (client, context->input))
+        break;
+      send_wanted_size (client);
+      if (!freerdp_check_event_handles (context))
+        {
+          in_order = client->stop || freerdp_get_last_error (context) == FREERDP_ERROR_SUCCESS;
+          break;
+        }
+    }
+  CloseHandle (wake);
+  return in_order;
+}
