@@ -12,6 +12,7 @@
 static const char *program_name = "sekisho";
 static gboolean debug_enabled;
 static gboolean to_journal;
+static GLogLevelFlags threshold = G_LOG_LEVEL_DEBUG;
 
 void
 sk_log_init (const char *program)
@@ -19,6 +20,12 @@ sk_log_init (const char *program)
   program_name = program;
   debug_enabled = g_getenv ("SEKISHO_DEBUG") != NULL;
   to_journal = g_log_writer_is_journald (STDERR_FILENO);
+}
+
+void
+sk_log_set_threshold (GLogLevelFlags level)
+{
+  threshold = level;
 }
 
 static const char *
@@ -95,7 +102,8 @@ write_journal (GLogLevelFlags level, const char *const *fields, const char *mess
 void
 sk_log (GLogLevelFlags level, const char *const *fields, const char *format, ...)
 {
-  if ((level & G_LOG_LEVEL_DEBUG) && !debug_enabled)
+  /* GLib's flags grow as importance falls. */
+  if (((level & G_LOG_LEVEL_DEBUG) && !debug_enabled) || (level & G_LOG_LEVEL_MASK) > threshold)
     return;
   va_list args;
   va_start (args, format);

@@ -10,6 +10,9 @@
  */
 void sk_log_init (const char *program);
 
+/* Drops everything less important than this (tests, quiet programs). */
+void sk_log_set_threshold (GLogLevelFlags level);
+
 /* fields: NULL-terminated pairs key, value ("vm", id, "pool", name, NULL); keys are lower case and static. */
 void sk_log (GLogLevelFlags level, const char *const *fields, const char *format, ...) G_GNUC_PRINTF (3, 4);
 

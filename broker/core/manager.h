@@ -61,7 +61,8 @@ sk_manager_retire_vm (SkManager *, const char *id, const char *reason, GError **
 /* Sessions */
 GPtrArray *sk_manager_sessions (SkManager *, const SkIdentity *who); /* all for an admin, else one's own */
 SkSession *sk_manager_session (SkManager *, const SkIdentity *who, const char *id, GError **);
-/* Also those that ended, by time of creation: the newest ones of what the store still has. One answer's worth. */
+/* Also those that ended, by time of creation: the newest ones of what the store still has. One answer's
+ * worth. */
 #define SK_HISTORY_SESSIONS_MAX 1000
 GPtrArray *sk_manager_all_sessions (SkManager *, const SkIdentity *who, GError **);
 

@@ -386,3 +386,20 @@ sk_store_prune (SkStore *store, gint64 before, GError **error)
     }
   return TRUE;
 }
+
+SkSession *
+sk_store_session (SkStore *store, const char *id, GError **error)
+{
+  SkSession *row = NULL;
+  sqlite3_stmt *statement = prepare (store, select_sql (&sk_table_sessions, "WHERE id = ?"), error);
+  if (!statement)
+    return NULL;
+  sqlite3_bind_text (statement, 1, id, -1, SQLITE_TRANSIENT);
+  if (sqlite3_step (statement) == SQLITE_ROW)
+    row = read_row (statement, &sk_table_sessions, error);
+  else
+    g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND, "there is no session %s", id);
+  sqlite3_reset (statement);
+  sqlite3_clear_bindings (statement);
+  return row;
+}

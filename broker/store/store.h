@@ -150,3 +150,5 @@ gboolean sk_store_claim_vm (SkStore *, const SkVm *claimed, const SkSession *ses
                             GError **) G_GNUC_WARN_UNUSED_RESULT;
 /* Forgets VMs that are gone and sessions that ended before this time. */
 gboolean sk_store_prune (SkStore *, gint64 before, GError **) G_GNUC_WARN_UNUSED_RESULT;
+/* One session, also an ended one. */
+SkSession *sk_store_session (SkStore *, const char *id, GError **);

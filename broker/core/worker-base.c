@@ -1,0 +1,211 @@
+/* What every worker handle has in common, real or a test's. */
+#include "core/worker.h"
+
+typedef struct
+{
+  SkWorkerKind kind;
+  char *id, *session, *fingerprint;
+  guint number;
+  gboolean ready, busy, dead;
+  const SkWorkerListener *listener;
+  gpointer listener_data;
+} SkWorkerPrivate;
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (SkWorker, sk_worker, G_TYPE_OBJECT)
+G_DEFINE_ABSTRACT_TYPE (SkStaff, sk_staff, G_TYPE_OBJECT)
+
+#define PRIVATE(self) ((SkWorkerPrivate *) sk_worker_get_instance_private (self))
+
+static void
+sk_worker_finalize (GObject *object)
+{
+  SkWorkerPrivate *priv = PRIVATE (SK_WORKER (object));
+  g_free (priv->id);
+  g_free (priv->session);
+  g_free (priv->fingerprint);
+  G_OBJECT_CLASS (sk_worker_parent_class)->finalize (object);
+}
+
+static void
+sk_worker_class_init (SkWorkerClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = sk_worker_finalize;
+}
+
+static void
+sk_worker_init (SkWorker *self)
+{
+}
+
+static void
+sk_staff_class_init (SkStaffClass *klass)
+{
+}
+
+static void
+sk_staff_init (SkStaff *self)
+{
+}
+
+void
+sk_worker_set_listener (SkWorker *self, const SkWorkerListener *listener, gpointer data)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  priv->listener = listener;
+  priv->listener_data = data;
+}
+
+SkWorkerKind
+sk_worker_kind (SkWorker *self)
+{
+  return PRIVATE (self)->kind;
+}
+
+const char *
+sk_worker_id (SkWorker *self)
+{
+  return PRIVATE (self)->id;
+}
+
+gboolean
+sk_worker_is_ready (SkWorker *self)
+{
+  return PRIVATE (self)->ready;
+}
+
+gboolean
+sk_worker_is_dead (SkWorker *self)
+{
+  return PRIVATE (self)->dead;
+}
+
+gboolean
+sk_worker_is_busy (SkWorker *self)
+{
+  return PRIVATE (self)->busy;
+}
+
+const char *
+sk_worker_session (SkWorker *self)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  return priv->session ? priv->session : "";
+}
+
+guint
+sk_worker_number (SkWorker *self)
+{
+  return PRIVATE (self)->number;
+}
+
+const char *
+sk_worker_fingerprint (SkWorker *self)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  return priv->fingerprint ? priv->fingerprint : "";
+}
+
+void
+sk_worker_set_identity (SkWorker *self, SkWorkerKind kind, const char *id)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  priv->kind = kind;
+  g_free (priv->id);
+  priv->id = g_strdup (id);
+}
+
+void
+sk_worker_set_job (SkWorker *self, const char *session, guint number)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  g_free (priv->session);
+  priv->session = g_strdup (session);
+  priv->number = number;
+  priv->busy = TRUE;
+}
+
+void
+sk_worker_emit_ready (SkWorker *self, gboolean busy, const char *fingerprint)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  g_free (priv->fingerprint);
+  priv->fingerprint = g_strdup (fingerprint);
+  priv->ready = TRUE;
+  priv->busy = busy;
+  if (priv->listener && priv->listener->ready)
+    priv->listener->ready (self, priv->listener_data);
+}
+
+void
+sk_worker_emit_state (SkWorker *self, guint state, guint detail, const char *untrusted_text)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  if (!priv->dead && priv->listener && priv->listener->state)
+    priv->listener->state (self, state, detail, untrusted_text, priv->listener_data);
+}
+
+void
+sk_worker_emit_died (SkWorker *self, const char *why)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  if (priv->dead)
+    return;
+  priv->dead = TRUE;
+  if (priv->listener && priv->listener->died)
+    priv->listener->died (self, why, priv->listener_data);
+}
+
+gboolean
+sk_worker_start_screen (SkWorker *self, const SkScreenJob *job, GError **error)
+{
+  return SK_WORKER_GET_CLASS (self)->start_screen (self, job, error);
+}
+
+guint64
+sk_worker_frames (SkWorker *self)
+{
+  return SK_WORKER_GET_CLASS (self)->frames (self);
+}
+
+void
+sk_worker_remove_view (SkWorker *self, guint number)
+{
+  SK_WORKER_GET_CLASS (self)->remove_view (self, number);
+}
+
+void
+sk_worker_end (SkWorker *self)
+{
+  SK_WORKER_GET_CLASS (self)->end (self);
+}
+
+void
+sk_worker_kill (SkWorker *self)
+{
+  SK_WORKER_GET_CLASS (self)->kill (self);
+}
+
+int
+sk_worker_pid (SkWorker *self)
+{
+  return SK_WORKER_GET_CLASS (self)->pid (self);
+}
+
+SkWorker *
+sk_staff_spawn (SkStaff *self, SkWorkerKind kind, const char *id, GError **error)
+{
+  return SK_STAFF_GET_CLASS (self)->spawn (self, kind, id, error);
+}
+
+GPtrArray *
+sk_staff_adopt (SkStaff *self)
+{
+  return SK_STAFF_GET_CLASS (self)->adopt (self);
+}
+
+gboolean
+sk_staff_link (SkStaff *self, SkWorker *screen, SkWorker *view, guint number, const SkViewJob *job,
+               int viewer_fd, GError **error)
+{
+  return SK_STAFF_GET_CLASS (self)->link (self, screen, view, number, job, viewer_fd, error);
+}
