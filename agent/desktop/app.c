@@ -145,6 +145,15 @@ look_at_client (App *app)
 
 /* -- size ------------------------------------------------------------------------------------------------ */
 
+static gboolean
+picture_fits (App *app)
+{
+  int width, height;
+  sk_frame_lock (app->frame, &width, &height);
+  sk_frame_unlock (app->frame);
+  return width == app->room_width && height == app->room_height;
+}
+
 /* Asks the other side for a picture of the room there is, once for every room. */
 void
 app_follow_room (App *app)
@@ -153,8 +162,11 @@ app_follow_room (App *app)
     return;
   if (app->asked_width == app->room_width && app->asked_height == app->room_height)
     return;
+  gboolean first = app->asked_width == 0;
   app->asked_width = app->room_width;
   app->asked_height = app->room_height;
+  if (first && picture_fits (app))
+    return;
   sk_rdp_client_resize (app->client, app->room_width, app->room_height, app->room_scale);
 }
 

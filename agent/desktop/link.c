@@ -41,6 +41,7 @@ struct _SkLink
   char *fingerprint;
   int stream_width, stream_height;
   gboolean stop, lost, retry, end;
+  gint64 times[_SK_LINK_TIMES];
   GQueue urls; /* to open in the running session */
   SkLinkNotify notify;
   gpointer notify_data;
@@ -252,15 +253,24 @@ failed (SkLink *link, GError *error, Step again)
   return again;
 }
 
+static void
+note_time (SkLink *link, SkLinkTime which, SkPhase phase)
+{
+  g_mutex_lock (&link->mutex);
+  link->times[which] = sk_timing_now_us ();
+  g_mutex_unlock (&link->mutex);
+  sk_timing_mark (phase);
+}
+
 static Step
 step_open (SkLink *link)
 {
   GError *error = NULL;
   sk_session_info_clear (&link->info);
-  sk_timing_mark (SK_PHASE_API_SENT);
+  note_time (link, SK_LINK_TIME_SENT, SK_PHASE_API_SENT);
   if (!sk_api_open (link->client, link->pool, link->url, link->width, link->height, &link->info, &error))
     return failed (link, error, STEP_OPEN);
-  sk_timing_mark (SK_PHASE_API_ANSWERED);
+  note_time (link, SK_LINK_TIME_ANSWERED, SK_PHASE_API_ANSWERED);
   g_mutex_lock (&link->mutex);
   link->view.tries = 0;
   g_mutex_unlock (&link->mutex);
@@ -514,6 +524,15 @@ sk_link_look (SkLink *link, SkLinkView *ret_view)
   ret_view->notice = g_strdup (link->view.notice);
   ret_view->error = link->view.error ? g_error_copy (link->view.error) : NULL;
   g_mutex_unlock (&link->mutex);
+}
+
+gint64
+sk_link_get_time (SkLink *link, SkLinkTime which)
+{
+  g_mutex_lock (&link->mutex);
+  gint64 us = link->times[which];
+  g_mutex_unlock (&link->mutex);
+  return us;
 }
 
 int

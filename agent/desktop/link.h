@@ -58,6 +58,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkLink, sk_link_free)
 
 void sk_link_look (SkLink *link, SkLinkView *ret_view);
 
+/* When the last request to open a session went out, and was answered: CLOCK_MONOTONIC in microseconds, 0: not
+ * yet. */
+typedef enum
+{
+  SK_LINK_TIME_SENT,
+  SK_LINK_TIME_ANSWERED,
+  _SK_LINK_TIMES
+} SkLinkTime;
+gint64 sk_link_get_time (SkLink *link, SkLinkTime which);
+
 /* In state STREAM, once for every stream: -1 when there is none (any more). fingerprint is the caller's. */
 int sk_link_take_stream (SkLink *link, char **ret_fingerprint, int *ret_width, int *ret_height);
 /* The stream that was taken is over: looks why, and makes another one if the session lives. worked: it had

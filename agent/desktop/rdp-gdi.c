@@ -67,14 +67,13 @@ on_end_paint (rdpContext *context)
   return TRUE;
 }
 
-/* Between the markers only parts of a picture are there; showing them would tear. */
+/* Between the markers only parts of a picture are there; showing them would tear. The end of the paint that
+ * follows the last marker publishes. */
 static BOOL
 on_frame_marker (rdpContext *context, const SURFACE_FRAME_MARKER *marker)
 {
   SkRdpClient *client = sk_rdp_client_of (context);
   client->in_frame = marker->frameAction == SURFACECMD_FRAMEACTION_BEGIN;
-  if (!client->in_frame)
-    publish (client, context->gdi);
   return client->gdi_frame_marker (context, marker);
 }
 

@@ -263,17 +263,20 @@ build_content (SkWindow *self)
   return box;
 }
 
-/* The size is the picture's; the window's own is larger by header bar and frame, which only GTK knows. */
+/* The size is the picture's; the window's own is larger by header bar, frame and decoration, which only GTK
+ * knows. */
 static void
-ask_for_size (SkWindow *self, GtkWidget *content)
+ask_for_size (SkWindow *self)
 {
   SkWindowState state = sk_window_state_load ();
-  int header = 0, frame = 0, width = (int) (state.width / state.scale),
-      height = (int) (state.height / state.scale);
-  GtkWidget *titlebar = gtk_window_get_titlebar (self->window);
-  gtk_widget_measure (titlebar, GTK_ORIENTATION_VERTICAL, -1, NULL, &header, NULL, NULL);
-  frame = 2 * SK_STYLE_FRAME_WIDTH;
-  gtk_window_set_default_size (self->window, width + frame, height + frame + header);
+  GtkWidget *picture = GTK_WIDGET (self->picture), *window = GTK_WIDGET (self->window);
+  int width = 0, height = 0;
+  gtk_widget_set_size_request (picture, (int) (state.width / state.scale),
+                               (int) (state.height / state.scale));
+  gtk_widget_measure (window, GTK_ORIENTATION_HORIZONTAL, -1, NULL, &width, NULL, NULL);
+  gtk_widget_measure (window, GTK_ORIENTATION_VERTICAL, width, NULL, &height, NULL, NULL);
+  gtk_widget_set_size_request (picture, -1, -1);
+  gtk_window_set_default_size (self->window, width, height);
   if (state.maximized)
     gtk_window_maximize (self->window);
 }
@@ -306,10 +309,9 @@ sk_window_new (SkFrame *frame, const SkWindowActions *actions, gpointer data)
   gtk_window_set_title (self->window, title);
   gtk_window_set_icon_name (self->window, "jp.sekisho.Desktop");
   gtk_window_set_titlebar (self->window, sk_header_new (on_header_action, self));
-  GtkWidget *content = build_content (self);
-  gtk_window_set_child (self->window, content);
+  gtk_window_set_child (self->window, build_content (self));
   gtk_window_set_focus (self->window, GTK_WIDGET (self->picture));
-  ask_for_size (self, content);
+  ask_for_size (self);
   connect_signals (self);
   return self;
 }
