@@ -30,6 +30,7 @@ struct _SkApiConnection
   SkPhase phase;
   gint64 phase_began;
   gsize head_bytes;
+  gboolean ended;        /* nothing more is read from the socket */
   gboolean head_text;    /* something other than line ends was seen: leading empty lines are allowed */
   gboolean head_newline; /* the last byte but carriage returns was a line end */
   gboolean head_clean;   /* the present request's head ended exactly at the end of a read */
@@ -81,15 +82,30 @@ receive (SkApiConnection *c, void *buffer, gsize count, int flags, GError **erro
   return n;
 }
 
+/* libsoup before 3.4 never lets go of a connection that ends between two requests: it has no request yet that
+ * could fail. One byte makes one, which fails at once with the end behind it. */
+static gssize
+end_between_requests (SkApiConnection *c, char *buffer)
+{
+  c->ended = TRUE;
+  buffer[0] = '?';
+  return 1;
+}
+
 static gssize
 input_read (SkApiConnection *c, void *buffer, gsize count, GError **error)
 {
   gssize n;
-  if (!c || g_socket_is_closed (c->socket))
+  g_autoptr (GError) failed = NULL;
+  if (!c || c->ended || g_socket_is_closed (c->socket))
     return 0;
   if (c->phase != SK_PHASE_IDLE && c->phase != SK_PHASE_HEAD)
     return receive (c, buffer, count, 0, error);
-  n = receive (c, buffer, count, MSG_PEEK, error);
+  n = receive (c, buffer, count, MSG_PEEK, &failed);
+  if (n <= 0 && c->phase == SK_PHASE_IDLE && !g_error_matches (failed, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return end_between_requests (c, buffer);
+  if (failed)
+    g_propagate_error (error, g_steal_pointer (&failed));
   if (n <= 0)
     return n;
   if (c->phase == SK_PHASE_IDLE)

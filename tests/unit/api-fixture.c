@@ -122,6 +122,52 @@ fixture_run (void (*func) (gpointer), gpointer data)
   g_thread_join (thread);
 }
 
+typedef struct
+{
+  void (*func) (gpointer);
+  gpointer data;
+  GMutex mutex;
+  GCond cond;
+  gboolean done;
+} MainJob;
+
+static gboolean
+run_main_job (gpointer data)
+{
+  MainJob *job = data;
+  job->func (job->data);
+  g_mutex_lock (&job->mutex);
+  job->done = TRUE;
+  g_cond_signal (&job->cond);
+  g_mutex_unlock (&job->mutex);
+  return G_SOURCE_REMOVE;
+}
+
+void
+fixture_on_main (void (*func) (gpointer), gpointer data)
+{
+  MainJob job = { func, data };
+  g_mutex_init (&job.mutex);
+  g_cond_init (&job.cond);
+  g_idle_add_full (G_PRIORITY_DEFAULT, run_main_job, &job, NULL);
+  g_mutex_lock (&job.mutex);
+  while (!job.done)
+    g_cond_wait (&job.cond, &job.mutex);
+  g_mutex_unlock (&job.mutex);
+  g_mutex_clear (&job.mutex);
+  g_cond_clear (&job.cond);
+}
+
+guint
+fixture_count_fds (void)
+{
+  guint n = 0;
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  while (g_dir_read_name (dir))
+    n++;
+  return n;
+}
+
 int
 fixture_connect (Fixture *f)
 {

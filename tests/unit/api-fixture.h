@@ -22,6 +22,8 @@ void fixture_add_pool (Fixture *f, const char *name, const char *group);
 
 /* Runs func on a thread and the main loop here until it is done. */
 void fixture_run (void (*func) (gpointer), gpointer data);
+/* From such a thread: runs func on the test's thread and waits for its end. */
+void fixture_on_main (void (*func) (gpointer), gpointer data);
 /* Runs the main loop until *flag or a deadline (fails the test). */
 void fixture_wait (const gboolean *flag);
 
@@ -32,6 +34,9 @@ char *fixture_call (Fixture *f, const char *method, const char *path, const char
 int fixture_connect (Fixture *f);
 /* Reads to the end of the stream. */
 char *fixture_read_all (int fd);
+
+/* Open descriptors of this process. */
+guint fixture_count_fds (void);
 
 #define assert_answer(f, method, path, body, wanted)                                                         \
   G_STMT_START                                                                                               \
