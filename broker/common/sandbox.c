@@ -75,9 +75,16 @@ sk_sandbox_argv (const char *const *command, GError **error)
   add_library_folders (argv);
   add (argv, "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", NULL);
   add (argv, "--dev-bind", "/dev/null", "/dev/null", NULL);
+  g_autofree char *inside = g_strdup (program);
   if (!g_str_has_prefix (program, "/usr/"))
-    add (argv, "--ro-bind", program, program, NULL);
-  add (argv, "--remount-ro", "/", "--chdir", "/", "--", program, NULL);
+    {
+      /* a build folder or /usr/local's like elsewhere: the one file, without the folders above it */
+      g_autofree char *name = g_path_get_basename (program);
+      g_free (inside);
+      inside = g_strconcat ("/", name, NULL);
+      add (argv, "--ro-bind", program, inside, NULL);
+    }
+  add (argv, "--remount-ro", "/", "--chdir", "/", "--", inside, NULL);
   for (const char *const *word = command + 1; *word; word++)
     add (argv, *word, NULL);
   g_ptr_array_add (argv, NULL);

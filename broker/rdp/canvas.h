@@ -30,6 +30,7 @@ typedef enum
 /* A desktop around a guest of this size; everything black but the border, every tile FORCE. */
 void sk_canvas_reset (SkCanvas *c, const SkBorder *border, guint guest_width, guint guest_height);
 void sk_canvas_clear (SkCanvas *c);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkCanvas, sk_canvas_clear)
 /* Another guest size inside the same desktop (a viewer that cannot resize): black around a smaller one, a
  * larger one is cut. */
 void sk_canvas_letterbox (SkCanvas *c, guint guest_width, guint guest_height);

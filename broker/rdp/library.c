@@ -14,6 +14,9 @@ on_log_message (const wLogMessage *message)
   GLogLevelFlags level = message->Level >= WLOG_ERROR  ? G_LOG_LEVEL_WARNING
                          : message->Level == WLOG_WARN ? G_LOG_LEVEL_MESSAGE
                                                        : G_LOG_LEVEL_INFO;
+  /* Its socket options are for TCP; our connections may be unix sockets. */
+  if (message->TextString && g_str_has_prefix (message->TextString, "setsockopt()"))
+    return TRUE;
   /* An ERROR of FreeRDP is a broken or hostile peer: no error of ours. */
   sk_worker_log (the_worker, level, "FreeRDP: %s", message->TextString ? message->TextString : "");
   return TRUE;

@@ -4,6 +4,7 @@
 #include "rdp/library.h"
 #include "rdp/screen.h"
 #include <errno.h>
+#include <freerdp/codecs.h>
 #include <freerdp/gdi/gdi.h>
 #include <freerdp/settings.h>
 #include <poll.h>
@@ -120,11 +121,22 @@ take_guest_size (SkScreen *s)
   return TRUE;
 }
 
+/* FreeRDP prepares every decoder it has; the guest may use two. */
+static gboolean
+keep_two_codecs (rdpContext *context, guint width, guint height)
+{
+  freerdp_client_codecs_free (context->codecs);
+  context->codecs = freerdp_client_codecs_new (THREADING_FLAGS_DISABLE_THREADS);
+  return context->codecs
+         && freerdp_client_codecs_prepare (context->codecs, FREERDP_CODEC_INTERLEAVED | FREERDP_CODEC_PLANAR,
+                                           width, height);
+}
+
 static BOOL
 on_desktop_resize (rdpContext *context)
 {
   SkScreen *s = screen_of (context);
-  if (!take_guest_size (s)
+  if (!take_guest_size (s) || !keep_two_codecs (context, s->width, s->height)
       || !gdi_resize_ex (context->gdi, s->width, s->height, sk_ring_stride (s->width), PIXEL_FORMAT_BGRX32,
                          sk_ring_pixels (s->ring), NULL))
     return FALSE;
@@ -133,11 +145,11 @@ on_desktop_resize (rdpContext *context)
 }
 
 /* The certificate says nothing: whoever answers behind this port is this VM. */
-static DWORD
-on_verify_certificate (freerdp *instance, const char *host, UINT16 port, const char *common_name,
-                       const char *subject, const char *issuer, const char *fingerprint, DWORD flags)
+static int
+on_verify_certificate (freerdp *instance, const BYTE *data, size_t length, const char *hostname, UINT16 port,
+                       DWORD flags)
 {
-  return 2; /* accepted for this session, not stored */
+  return 1;
 }
 
 static BOOL
@@ -151,7 +163,7 @@ on_post_connect (freerdp *instance)
 {
   rdpContext *context = instance->context;
   SkScreen *s = screen_of (context);
-  if (!take_guest_size (s)
+  if (!take_guest_size (s) || !keep_two_codecs (context, s->width, s->height)
       || !gdi_init_ex (instance, PIXEL_FORMAT_BGRX32, sk_ring_stride (s->width), sk_ring_pixels (s->ring),
                        NULL))
     return FALSE;
@@ -224,6 +236,7 @@ set_off (rdpSettings *settings)
                                                    FreeRDP_SupportDynamicChannels,
                                                    FreeRDP_SynchronousStaticChannels,
                                                    FreeRDP_SynchronousDynamicChannels,
+                                                   FreeRDP_ExternalCertificateManagement,
                                                    FreeRDP_AllowFontSmoothing,
                                                    FreeRDP_DesktopResize };
   for (gsize i = 0; i < G_N_ELEMENTS (on); i++)
@@ -245,6 +258,7 @@ set_numbers (const SkScreen *s, rdpSettings *settings)
     { FreeRDP_DesktopWidth, s->width },
     { FreeRDP_DesktopHeight, s->height },
     { FreeRDP_ColorDepth, 32 },
+    { FreeRDP_ThreadingFlags, THREADING_FLAGS_DISABLE_THREADS },
     { FreeRDP_ServerPort, 3389 },
     { FreeRDP_GlyphSupportLevel, GLYPH_SUPPORT_NONE },
     { FreeRDP_OffscreenSupportLevel, 0 },
@@ -290,7 +304,7 @@ sk_screen_prepare (SkScreen *s, GError **error)
       s->instance->PreConnect = on_pre_connect;
       s->instance->PostConnect = on_post_connect;
       s->instance->PostDisconnect = on_post_disconnect;
-      s->instance->VerifyCertificateEx = on_verify_certificate;
+      s->instance->VerifyX509Certificate = on_verify_certificate;
     }
   if (!s->instance || !freerdp_context_new (s->instance))
     {

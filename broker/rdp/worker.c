@@ -354,5 +354,7 @@ sk_worker_parse_args (int argc, char **argv, int *ret_fd, gboolean *ret_verbose)
   signal (SIGPIPE, SIG_IGN);
   /* FreeRDP wants a home directory to build names from; there is none. */
   setenv ("HOME", "/", TRUE);
+  /* Else the C library looks for /etc/localtime at every log line and date of a certificate. */
+  setenv ("TZ", "UTC0", TRUE);
   return TRUE;
 }

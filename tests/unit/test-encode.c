@@ -1,0 +1,273 @@
+/* Border, tile comparison and encoders: what a viewer decodes is what stood in the frame memory. */
+#include "common/fd.h"
+#include "rdp/encode.h"
+#include <freerdp/codec/color.h>
+#include <freerdp/codec/region.h>
+#include <freerdp/settings.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define W 400
+#define H 300
+
+typedef struct
+{
+  SkRingHeader *writer;
+  SkRingReader reader;
+  SkRingSize size;
+  SkCanvas canvas;
+  SkTileRect *rects;
+} Fixture;
+
+static guint32
+pixel_at (guint x, guint y)
+{
+  return (x * 7 + y * 13) % 200 < 60 ? 0x102030 : 0xf0f4f8 - (x / 16 % 8);
+}
+
+static void
+paint (Fixture *f, guint x, guint y, guint32 pixel)
+{
+  memcpy (sk_ring_pixels (f->writer) + (gsize) y * f->size.stride + x * 4, &pixel, 4);
+}
+
+static void
+set_up (Fixture *f, gconstpointer bordered)
+{
+  g_autoptr (GError) error = NULL;
+  sk_autofd int memory = sk_fd_new_sealed_memory ("ring", SK_RING_SIZE, &error);
+  f->writer = sk_ring_map_for_writing (memory, &error);
+  g_assert_no_error (error);
+  sk_ring_set_size (f->writer, W, H);
+  g_assert_true (sk_ring_reader_init (&f->reader, memory, &error));
+  g_assert_true (sk_ring_reader_size (&f->reader, &f->size));
+  for (guint y = 0; y < H; y++)
+    for (guint x = 0; x < W; x++)
+      paint (f, x, y, pixel_at (x, y));
+  const SkBorder border = sk_border (bordered != NULL);
+  sk_canvas_reset (&f->canvas, &border, W, H);
+  sk_border_draw (&border, f->canvas.pixels, f->canvas.stride, f->canvas.width, f->canvas.height, 0xc0392b,
+                  "インターネット側 A");
+  f->rects = g_new (SkTileRect, f->canvas.tiles_x * f->canvas.tiles_y);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  munmap ((void *) f->reader.untrusted, SK_RING_SIZE);
+  munmap (f->writer, SK_RING_SIZE);
+  sk_canvas_clear (&f->canvas);
+  g_free (f->rects);
+}
+
+static guint
+update (Fixture *f)
+{
+  return sk_canvas_update (&f->canvas, &f->reader, &f->size, f->rects);
+}
+
+static guint32
+seen (const guint8 *pixels, gsize stride, guint x, guint y)
+{
+  guint32 pixel;
+  memcpy (&pixel, pixels + y * stride + x * 4, 4);
+  return pixel & 0xffffff;
+}
+
+static void
+test_border_geometry (void)
+{
+  const SkBorder b = sk_border (TRUE), none = sk_border (FALSE);
+  guint width = 1366, height = 768;
+  sk_border_outer (&b, &width, &height);
+  g_assert_cmpuint (width, ==, 1366 + 2 * SK_BORDER_SIDE);
+  g_assert_cmpuint (height, ==, 768 + SK_BORDER_TOP + SK_BORDER_SIDE);
+  sk_border_inner (&b, &width, &height);
+  g_assert_cmpuint (width, ==, 1366);
+  g_assert_cmpuint (height, ==, 768);
+  width = height = 0;
+  sk_border_inner (&b, &width, &height);
+  g_assert_cmpuint (width, ==, SK_RING_WIDTH_MIN);
+  g_assert_cmpuint (height, ==, SK_RING_HEIGHT_MIN);
+  width = height = G_MAXUINT;
+  sk_border_inner (&none, &width, &height);
+  g_assert_cmpuint (width, ==, SK_RING_WIDTH_MAX);
+  g_assert_cmpuint (height, ==, SK_RING_HEIGHT_MAX);
+
+  gint x = SK_BORDER_SIDE, y = SK_BORDER_TOP;
+  g_assert_true (sk_border_to_guest (&b, W, H, &x, &y));
+  g_assert_cmpint (x, ==, 0);
+  g_assert_cmpint (y, ==, 0);
+  x = 0;
+  y = 65535;
+  g_assert_false (sk_border_to_guest (&b, W, H, &x, &y));
+  g_assert_cmpint (x, ==, 0);
+  g_assert_cmpint (y, ==, H - 1);
+}
+
+/* The guest's picture stays inside its frame, whatever it paints. */
+static void
+test_border_is_kept (Fixture *f, gconstpointer data)
+{
+  const SkCanvas *c = &f->canvas;
+  update (f);
+  for (guint y = 0; y < c->height; y++)
+    for (guint x = 0; x < c->width; x++)
+      {
+        const guint32 got = seen (c->pixels, c->stride, x, y);
+        if (x < SK_BORDER_SIDE || x >= SK_BORDER_SIDE + W || y >= SK_BORDER_TOP + H)
+          g_assert_cmphex (got, ==, 0xc0392b);
+        else if (y >= SK_BORDER_TOP)
+          g_assert_cmphex (got, ==, pixel_at (x - SK_BORDER_SIDE, y - SK_BORDER_TOP));
+      }
+  guint white = 0;
+  for (guint y = 0; y < SK_BORDER_TOP; y++)
+    for (guint x = 0; x < c->width; x++)
+      white += seen (c->pixels, c->stride, x, y) == 0xffffff;
+  g_assert_cmpuint (white, >, 100); /* there is text */
+}
+
+static void
+test_text_is_not_trusted (void)
+{
+  static guint8 pixels[200 * 100 * 4];
+  const SkBorder b = sk_border (TRUE);
+  static const char *const texts[] = { "\xff\xfe", "", "漢字と絵文字😀と\u200b", NULL };
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    sk_border_draw (&b, pixels, 200 * 4, 200, 100, G_MAXUINT32, texts[i]);
+  g_autofree char *longest = g_strnfill (256, 'W');
+  sk_border_draw (&b, pixels, 200 * 4, 200, 100, 0, longest);
+  sk_border_draw (&b, pixels, 200 * 4, 8, 26, 0, longest); /* nothing but border */
+}
+
+static void
+test_tiles (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpuint (update (f), ==, f->canvas.tiles_y); /* all of it: one run a row */
+  g_assert_cmpuint (update (f), ==, 0);
+  /* the guest says all changed; nothing did */
+  sk_canvas_mark (&f->canvas, &(SkRingRect){ 0, 0, W, H });
+  g_assert_cmpuint (update (f), ==, 0);
+  /* one pixel changed: one tile, at the place that it has in the desktop */
+  paint (f, 130, 70, 0xabcdef);
+  sk_canvas_mark (&f->canvas, &(SkRingRect){ 130, 70, 1, 1 });
+  g_assert_cmpuint (update (f), ==, 1);
+  g_assert_cmpuint (f->rects[0].x, ==, (130 + f->canvas.border.left) / SK_TILE * SK_TILE);
+  g_assert_cmpuint (f->rects[0].y, ==, (70 + f->canvas.border.top) / SK_TILE * SK_TILE);
+  g_assert_cmphex (
+      seen (f->canvas.pixels, f->canvas.stride, 130 + f->canvas.border.left, 70 + f->canvas.border.top), ==,
+      0xabcdef);
+  /* asked for again: sent although equal */
+  sk_canvas_mark_all (&f->canvas, SK_TILE_FORCE);
+  g_assert_cmpuint (update (f), ==, f->canvas.tiles_y);
+  /* outside of everything */
+  sk_canvas_mark (&f->canvas, &(SkRingRect){ 65535, 65535, 65535, 65535 });
+  sk_canvas_mark (&f->canvas, &(SkRingRect){ 0, 0, 0, 0 });
+  g_assert_cmpuint (f->canvas.n_dirty, ==, 0);
+}
+
+static void
+test_letterbox (Fixture *f, gconstpointer data)
+{
+  update (f);
+  sk_ring_set_size (f->writer, 320, 200);
+  g_assert_true (sk_ring_reader_size (&f->reader, &f->size));
+  for (guint y = 0; y < 200; y++)
+    for (guint x = 0; x < 320; x++)
+      paint (f, x, y, 0x00ff00);
+  sk_canvas_letterbox (&f->canvas, 320, 200);
+  update (f);
+  const SkBorder *b = &f->canvas.border;
+  g_assert_cmphex (seen (f->canvas.pixels, f->canvas.stride, b->left + 319, b->top + 199), ==, 0x00ff00);
+  g_assert_cmphex (seen (f->canvas.pixels, f->canvas.stride, b->left + 320, b->top + 10), ==, 0);
+  g_assert_cmphex (seen (f->canvas.pixels, f->canvas.stride, b->left + 10, b->top + 200), ==, 0);
+  /* a larger one is cut */
+  sk_ring_set_size (f->writer, 1920, 1080);
+  g_assert_true (sk_ring_reader_size (&f->reader, &f->size));
+  sk_canvas_letterbox (&f->canvas, 1920, 1080);
+  update (f);
+  g_assert_cmpuint (f->canvas.guest_width, ==, W);
+  g_assert_cmpuint (f->canvas.guest_height, ==, H);
+}
+
+static void
+test_planar_is_lossless (Fixture *f, gconstpointer data)
+{
+  SkEncoder e = { 0 };
+  const SkCanvas *c = &f->canvas;
+  g_assert_true (sk_encoder_init (&e) && sk_encoder_reset (&e, c->width, c->height));
+  guint n = update (f);
+  g_autoptr (SkFrameOut) frame = sk_encoder_encode (&e, SK_CODEC_PLANAR, c, f->rects, n, 65536);
+  g_assert_nonnull (frame);
+  g_autofree guint8 *got = g_malloc0 ((gsize) c->stride * c->height);
+  BITMAP_PLANAR_CONTEXT *decoder = freerdp_bitmap_planar_context_new (0, SK_TILE, SK_TILE);
+  for (guint i = 0; i < frame->parts->len; i++)
+    {
+      const SkPart *p = &g_array_index (frame->parts, SkPart, i);
+      g_assert_cmpuint (p->rect.width % 4, ==, 0);
+      g_assert_cmpuint (p->rect.x + p->rect.width, <=, c->width);
+      g_assert_true (planar_decompress (decoder, p->data, (UINT32) p->length, p->rect.width, p->rect.height,
+                                        got, PIXEL_FORMAT_BGRX32, c->stride, p->rect.x, p->rect.y,
+                                        p->rect.width, p->rect.height, TRUE));
+    }
+  for (guint y = 0; y < c->height; y++)
+    for (guint x = 0; x < c->width; x++)
+      g_assert_cmphex (seen (got, c->stride, x, y), ==, seen (c->pixels, c->stride, x, y));
+  freerdp_bitmap_planar_context_free (decoder);
+}
+
+static guint
+distance (guint32 a, guint32 b)
+{
+  guint worst = 0;
+  for (guint shift = 0; shift < 24; shift += 8)
+    worst = MAX (worst, (guint) ABS ((gint) (a >> shift & 0xff) - (gint) (b >> shift & 0xff)));
+  return worst;
+}
+
+static void
+test_rfx_is_close (Fixture *f, gconstpointer data)
+{
+  SkEncoder e = { 0 };
+  const SkCanvas *c = &f->canvas;
+  g_assert_true (sk_encoder_init (&e) && sk_encoder_reset (&e, c->width, c->height));
+  guint n = update (f);
+  /* a small limit: several messages, each within it */
+  g_autoptr (SkFrameOut) frame = sk_encoder_encode (&e, SK_CODEC_RFX, c, f->rects, n, 40000);
+  g_assert_nonnull (frame);
+  g_assert_cmpuint (frame->parts->len, >, 1);
+  g_assert_cmpuint (frame->part_max, <=, 40000);
+  g_autofree guint8 *got = g_malloc0 ((gsize) c->stride * c->height);
+  RFX_CONTEXT *decoder = rfx_context_new_ex (FALSE, THREADING_FLAGS_DISABLE_THREADS);
+  REGION16 region;
+  region16_init (&region);
+  for (guint i = 0; i < frame->parts->len; i++)
+    {
+      const SkPart *p = &g_array_index (frame->parts, SkPart, i);
+      g_assert_true (rfx_process_message (decoder, p->data, (UINT32) p->length, 0, 0, got,
+                                          PIXEL_FORMAT_BGRX32, c->stride, c->height, &region));
+    }
+  guint far = 0;
+  for (guint y = 0; y < c->height; y++)
+    for (guint x = 0; x < c->width; x++)
+      far += distance (seen (got, c->stride, x, y), seen (c->pixels, c->stride, x, y)) > 40;
+  g_assert_cmpuint (far, <, c->width * c->height / 50);
+  region16_uninit (&region);
+  rfx_context_free (decoder);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/border/geometry", test_border_geometry);
+  g_test_add_func ("/border/text-is-not-trusted", test_text_is_not_trusted);
+#define ADD(name, function) g_test_add (name, Fixture, "bordered", set_up, function, tear_down)
+  ADD ("/border/is-kept", test_border_is_kept);
+  ADD ("/canvas/tiles", test_tiles);
+  g_test_add ("/canvas/tiles-without-border", Fixture, NULL, set_up, test_tiles, tear_down);
+  ADD ("/canvas/letterbox", test_letterbox);
+  ADD ("/encode/planar-is-lossless", test_planar_is_lossless);
+  ADD ("/encode/rfx-is-close", test_rfx_is_close);
+  return g_test_run ();
+}
