@@ -1,11 +1,16 @@
 #include "api/connection.h"
+#include "api/head.h"
 #include "api/identity.h"
+#include "api/json.h"
+#include "api/request.h"
 #include "common/error.h"
 #include "common/fd.h"
+#include "common/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gnetworking.h>
 #include <glib-unix.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* -- input ---------------------------------------------------------------------------------------------- */
@@ -29,11 +34,11 @@ struct _SkApiConnection
   const guint *limits_ms;
   SkPhase phase;
   gint64 phase_began;
-  gsize head_bytes;
   gboolean ended;        /* nothing more is read from the socket */
-  gboolean head_text;    /* something other than line ends was seen: leading empty lines are allowed */
+  GByteArray *head;      /* of the coming request, while it is collected and until libsoup has it */
+  gsize head_taken;      /* bytes of it that libsoup has; it has none while the head is not whole */
   gboolean head_newline; /* the last byte but carriage returns was a line end */
-  gboolean head_clean;   /* the present request's head ended exactly at the end of a read */
+  gboolean head_clean;   /* the present request's head came through here, so nothing behind it was read */
   GSource *hangup;
 };
 
@@ -46,26 +51,17 @@ G_DEFINE_FINAL_TYPE (SkApiConnection, sk_api_connection, G_TYPE_IO_STREAM)
 
 /* Bytes up to and with the end of the head; all of them when it does not end here. */
 static gsize
-scan_head (SkApiConnection *c, const char *untrusted_bytes, gsize n)
+scan_head (SkApiConnection *c, const char *untrusted_bytes, gsize n, gboolean *ret_whole)
 {
   for (gsize i = 0; i < n; i++)
     {
-      char byte = untrusted_bytes[i];
-      if (byte == '\r')
-        continue;
-      if (byte != '\n')
+      if (untrusted_bytes[i] == '\n' && c->head_newline)
         {
-          c->head_text = TRUE;
-          c->head_newline = FALSE;
-          continue;
-        }
-      if (c->head_text && c->head_newline)
-        {
-          c->head_clean = TRUE;
-          sk_api_connection_set_phase (c, SK_PHASE_BODY);
+          *ret_whole = TRUE;
           return i + 1;
         }
-      c->head_newline = TRUE;
+      if (untrusted_bytes[i] != '\r')
+        c->head_newline = untrusted_bytes[i] == '\n';
     }
   return n;
 }
@@ -93,32 +89,67 @@ end_between_requests (SkApiConnection *c, char *buffer)
 }
 
 static gssize
+refuse_head (SkApiConnection *c, char *buffer, guint http, const GError *error)
+{
+  sk_api_refuse (g_socket_get_fd (c->socket), http, error);
+  sk_api_connection_shutdown (c);
+  return end_between_requests (c, buffer);
+}
+
+/* What libsoup gets of a whole head. */
+static gssize
+give_head (SkApiConnection *c, void *buffer, gsize count)
+{
+  gsize n = MIN (count, c->head->len - c->head_taken);
+  memcpy (buffer, c->head->data + c->head_taken, n);
+  c->head_taken += n;
+  if (c->head_taken == c->head->len)
+    sk_api_connection_set_phase (c, SK_PHASE_BODY);
+  return (gssize) n;
+}
+
+/* Collects more of the head. buffer is only room to look into. */
+static gssize
+read_head (SkApiConnection *c, char *buffer, gsize count, GError **error)
+{
+  g_autoptr (GError) failed = NULL;
+  gboolean whole = FALSE;
+  gssize n = receive (c, buffer, count, MSG_PEEK, &failed);
+
+  if (n <= 0 && !g_error_matches (failed, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return end_between_requests (c, buffer);
+  if (n > 0)
+    {
+      if (c->phase == SK_PHASE_IDLE)
+        sk_api_connection_set_phase (c, SK_PHASE_HEAD);
+      n = receive (c, buffer, scan_head (c, buffer, (gsize) n, &whole), 0, &failed);
+      if (n > 0)
+        g_byte_array_append (c->head, (guint8 *) buffer, (guint) n);
+    }
+  if (c->head->len > SK_API_HEAD_MAX)
+    {
+      g_autoptr (GError) large = g_error_new (SK_ERROR, SK_ERROR_LIMIT, "HTTP head: %d", SK_API_HEAD_MAX);
+      return refuse_head (c, buffer, 431, large);
+    }
+  if (!whole)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "more of the head has to come");
+      return -1;
+    }
+  if (!sk_api_check_head ((char *) c->head->data, c->head->len, &failed))
+    return refuse_head (c, buffer, 0, failed);
+  c->head_clean = TRUE;
+  return give_head (c, buffer, count);
+}
+
+static gssize
 input_read (SkApiConnection *c, void *buffer, gsize count, GError **error)
 {
-  gssize n;
-  g_autoptr (GError) failed = NULL;
   if (!c || c->ended || g_socket_is_closed (c->socket))
     return 0;
   if (c->phase != SK_PHASE_IDLE && c->phase != SK_PHASE_HEAD)
     return receive (c, buffer, count, 0, error);
-  n = receive (c, buffer, count, MSG_PEEK, &failed);
-  if (n <= 0 && c->phase == SK_PHASE_IDLE && !g_error_matches (failed, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-    return end_between_requests (c, buffer);
-  if (failed)
-    g_propagate_error (error, g_steal_pointer (&failed));
-  if (n <= 0)
-    return n;
-  if (c->phase == SK_PHASE_IDLE)
-    sk_api_connection_set_phase (c, SK_PHASE_HEAD);
-  n = (gssize) scan_head (c, buffer, (gsize) n);
-  c->head_bytes += (gsize) n;
-  if (c->head_bytes > SK_API_HEAD_MAX)
-    {
-      sk_api_connection_shutdown (c);
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED, "head too large");
-      return -1;
-    }
-  return receive (c, buffer, (gsize) n, 0, error);
+  return c->head_clean ? give_head (c, buffer, count) : read_head (c, buffer, count, error);
 }
 
 static gssize
@@ -133,19 +164,26 @@ sk_api_input_read_nonblocking (GPollableInputStream *stream, void *buffer, gsize
   return input_read (SK_API_INPUT (stream)->connection, buffer, count, error);
 }
 
+/* libsoup can have bytes without the socket. */
+static gboolean
+has_head (const SkApiConnection *c)
+{
+  return c->ended || (c->head_clean && c->head_taken < c->head->len);
+}
+
 static gboolean
 sk_api_input_is_readable (GPollableInputStream *stream)
 {
   SkApiConnection *c = SK_API_INPUT (stream)->connection;
-  return !c || (g_socket_condition_check (c->socket, G_IO_IN) & G_IO_IN) != 0;
+  return !c || has_head (c) || (g_socket_condition_check (c->socket, G_IO_IN) & G_IO_IN) != 0;
 }
 
 static GSource *
 sk_api_input_create_source (GPollableInputStream *stream, GCancellable *cancellable)
 {
   SkApiConnection *c = SK_API_INPUT (stream)->connection;
-  g_autoptr (GSource) child
-      = c ? g_socket_create_source (c->socket, G_IO_IN, cancellable) : g_timeout_source_new (0);
+  g_autoptr (GSource) child = c && !has_head (c) ? g_socket_create_source (c->socket, G_IO_IN, cancellable)
+                                                 : g_timeout_source_new (0);
   return g_pollable_source_new_full (stream, child, NULL);
 }
 
@@ -201,6 +239,7 @@ sk_api_connection_finalize (GObject *object)
   g_clear_object (&c->input);
   g_clear_object (&c->base);
   g_clear_object (&c->socket);
+  g_byte_array_unref (c->head);
   sk_identity_free (c->who);
   G_OBJECT_CLASS (sk_api_connection_parent_class)->finalize (object);
 }
@@ -208,6 +247,7 @@ sk_api_connection_finalize (GObject *object)
 static void
 sk_api_connection_init (SkApiConnection *c)
 {
+  c->head = g_byte_array_new ();
 }
 
 static void
@@ -254,8 +294,9 @@ sk_api_connection_set_phase (SkApiConnection *c, SkPhase phase)
   c->phase_began = g_get_monotonic_time ();
   if (phase != SK_PHASE_IDLE)
     return;
-  c->head_bytes = 0;
-  c->head_text = c->head_newline = c->head_clean = FALSE;
+  g_byte_array_set_size (c->head, 0);
+  c->head_taken = 0;
+  c->head_newline = c->head_clean = FALSE;
 }
 
 gboolean
@@ -303,6 +344,26 @@ sk_api_connection_on_hangup (SkApiConnection *c, SkHangupFunc func, gpointer dat
   c->hangup = g_unix_fd_source_new (g_socket_get_fd (c->socket), G_IO_HUP | G_IO_ERR);
   g_source_set_callback (c->hangup, G_SOURCE_FUNC (on_hangup), hangup, g_free);
   g_source_attach (c->hangup, g_main_context_get_thread_default ());
+}
+
+void
+sk_api_refuse (int socket, guint http, const GError *error)
+{
+  g_autoptr (JsonObject) envelope = json_object_new ();
+  g_autoptr (JsonNode) node = json_node_init_object (json_node_alloc (), envelope);
+  g_autofree char *body = NULL, *text = NULL;
+
+  if (http == 0)
+    http = (guint) sk_error_info (error)->http;
+  json_object_set_string_member (envelope, "type", "error");
+  json_object_set_int_member (envelope, "error_code", http);
+  sk_error_to_json (error, envelope);
+  body = sk_json_to_string (node, FALSE);
+  text = g_strdup_printf ("HTTP/1.1 %u Refused\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                          "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
+                          http, strlen (body), body);
+  if (send (socket, text, strlen (text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    sk_debug (NULL, "refused: %s", g_strerror (errno));
 }
 
 gboolean

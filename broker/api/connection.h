@@ -1,14 +1,11 @@
-/* One client's connection: the stream that libsoup reads, with what libsoup leaves open: a limit on the head,
- * a deadline for each phase, who the peer is, and the descriptor itself for the RDP upgrade.
+/* One client's connection: the stream that libsoup reads, with what libsoup leaves open: a strict look at
+ * each head, a deadline for each phase, who the peer is, and the descriptor itself for the RDP upgrade.
  *
- * Its input never reads past the end of a request's head (it looks at the socket's queue first), so that
- * nothing a client sends behind an upgrade request can be lost in libsoup's buffer.
- * Thread: the server's. */
+ * A head is collected here, and given to libsoup when it is whole and passed sk_api_check_head(). Not a byte
+ * behind it is taken from the socket before libsoup asks for the body, so that nothing a client sends behind
+ * an upgrade request can be lost in a buffer. Thread: the server's. */
 #pragma once
 #include "core/manager.h"
-
-/* A request's line and headers. Ours are 300 bytes; a browser's with cookies about 2 KiB. */
-#define SK_API_HEAD_MAX (16 * 1024)
 
 typedef enum
 {
@@ -38,6 +35,10 @@ void sk_api_connection_shutdown (SkApiConnection *connection);
  * that wait. func NULL: no more. */
 typedef void (*SkHangupFunc) (gpointer data);
 void sk_api_connection_on_hangup (SkApiConnection *connection, SkHangupFunc func, gpointer data);
+
+/* One answer before HTTP begins or when it cannot go on: an error's envelope, written at once or not at all.
+ * http 0: the error's own. */
+void sk_api_refuse (int socket, guint http, const GError *error);
 
 /* SK_ERROR_PROTOCOL when the client had sent the present request's head in the same go as an earlier request:
  * then bytes behind it may already be in libsoup's buffer, and the stream cannot be handed on whole. */

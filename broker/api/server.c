@@ -251,26 +251,6 @@ check_room (SkApiServer *server, const SkIdentity *who, GError **error)
   return FALSE;
 }
 
-/* Before HTTP begins there is only room for one write: the client reads it as the answer to its request. */
-static void
-refuse_connection (int fd, const GError *error)
-{
-  g_autoptr (JsonObject) envelope = json_object_new ();
-  g_autoptr (JsonNode) node = json_node_init_object (json_node_alloc (), envelope);
-  g_autofree char *body = NULL, *text = NULL;
-  guint http = error->code == SK_ERROR_LIMIT ? 503 : (guint) sk_error_info (error)->http;
-
-  json_object_set_string_member (envelope, "type", "error");
-  json_object_set_int_member (envelope, "error_code", http);
-  sk_error_to_json (error, envelope);
-  body = sk_json_to_string (node, FALSE);
-  text = g_strdup_printf ("HTTP/1.1 %u Refused\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                          "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
-                          http, strlen (body), body);
-  if (send (fd, text, strlen (text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-    sk_debug (NULL, "refused connection: %s", g_strerror (errno));
-}
-
 static void
 on_connection_gone (gpointer data, GObject *where)
 {
@@ -309,7 +289,7 @@ take_connection (SkApiServer *server, int fd, GError **error)
   if (!sk_identity_peer_uid (fd, &uid, &cause) || !(who = find_identity (server, uid, &cause))
       || !check_room (server, who, &cause))
     {
-      refuse_connection (fd, cause);
+      sk_api_refuse (fd, cause->code == SK_ERROR_LIMIT ? 503 : 0, cause);
       g_propagate_error (error, g_steal_pointer (&cause));
       return FALSE;
     }
