@@ -1,0 +1,412 @@
+/* The run of one doctor: host checks at once, then every domain's XML, then questions to a guest.
+ *
+ * The guest asked is a warm one without a user; it is resumed, asked and retired, never put back: what it did
+ * while it ran nobody saw. */
+#include "core/doctor.h"
+#include "common/error.h"
+#include "core/manager-private.h"
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+/* On the same machine an answer takes microseconds, under TCG on busy cores some 100 ms. */
+#define PROBE_MS 1500
+#define ANSWER_MS (PROBE_MS + 20000)
+/* As many as the agent runs at once. */
+#define PROBES_AT_ONCE 4
+/* Canaries of one run, and a line of the report. */
+#define CANARIES_MAX 16
+#define DETAIL_MAX 400
+/* Where nobody listens a refusal is an answer too, so any port tells; this one is a web proxy's. */
+#define DEFAULT_PORT 8080
+
+typedef struct
+{
+  char *label; /* "canary 203.0.113.10:8080" */
+  char *address;
+  guint port;
+  SkProbe kind;
+} Question;
+
+typedef struct
+{
+  GTask *task;
+  SkCore *core;
+  JsonArray *checks;
+  GPtrArray *canaries; /* "address[:port]" */
+  GPtrArray *questions;
+  GHashTable *results; /* label -> GString of what was reached, "" = nothing */
+  guint asked, answered, pending;
+  SkLiveVm *vm;
+  gboolean failed_to_ask;
+} Doctor;
+
+typedef struct
+{
+  Doctor *doctor;
+  Question *question;
+} Asked;
+
+static void
+question_free (gpointer data)
+{
+  Question *q = data;
+  g_free (q->label);
+  g_free (q->address);
+  g_free (q);
+}
+
+static void
+string_free (gpointer data)
+{
+  g_string_free (data, TRUE);
+}
+
+void
+sk_doctor_add (JsonArray *checks, const char *name, SkCheckState state, const char *en, const char *ja,
+               const char *detail)
+{
+  static const char *words[] = { "ok", "warn", "fail" };
+  g_autofree char *valid = g_utf8_make_valid (detail ? detail : "", -1);
+  g_autofree char *cut = g_utf8_substring (valid, 0, MIN (g_utf8_strlen (valid, -1), DETAIL_MAX));
+  JsonObject *check = json_object_new ();
+  json_object_set_string_member (check, "name", name);
+  json_object_set_string_member (check, "state", words[state]);
+  json_object_set_string_member (check, "en", en);
+  json_object_set_string_member (check, "ja", ja);
+  json_object_set_string_member (check, "detail", cut);
+  json_array_add_object_element (checks, check);
+}
+
+/* -- the end ------------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+is_green (JsonArray *checks)
+{
+  for (guint i = 0; i < json_array_get_length (checks); i++)
+    if (strcmp (json_object_get_string_member (json_array_get_object_element (checks, i), "state"), "fail")
+        == 0)
+      return FALSE;
+  return TRUE;
+}
+
+static void
+finish (Doctor *d)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *report = json_object_new ();
+  json_object_set_boolean_member (report, "green", is_green (d->checks));
+  json_object_set_array_member (report, "checks", d->checks);
+  json_node_take_object (node, report);
+  if (d->vm && d->vm->core)
+    {
+      d->vm->probing = FALSE;
+      sk_live_vm_retire (d->vm,
+                         SK_BOTH ("Doctor used it; it is replaced.", "点検に使ったため、作り直します。"));
+    }
+  g_clear_pointer (&d->vm, sk_live_vm_unref);
+  g_task_return_pointer (d->task, json_to_string (node, FALSE), g_free);
+  g_object_unref (d->task);
+  g_ptr_array_unref (d->canaries);
+  g_ptr_array_unref (d->questions);
+  g_hash_table_unref (d->results);
+  g_free (d);
+}
+
+/* -- the guest ----------------------------------------------------------------------------------------------
+ */
+
+static void
+report_results (Doctor *d)
+{
+  GHashTableIter iter;
+  gpointer label, reached;
+  if (d->failed_to_ask)
+    sk_doctor_add (d->checks, "guest", SK_CHECK_FAIL, "The guest answered every question",
+                   "ゲストがすべての問いに答えた",
+                   SK_BOTH ("it did not: nothing is proved", "答えがなく、証明できません"));
+  g_hash_table_iter_init (&iter, d->results);
+  while (g_hash_table_iter_next (&iter, &label, &reached))
+    {
+      const char *found = ((GString *) reached)->str;
+      g_autofree char *detail = g_strdup_printf ("%s%s%s", (char *) label, *found ? ": " : "", found);
+      sk_doctor_add (d->checks, "unreachable", *found ? SK_CHECK_FAIL : SK_CHECK_OK,
+                     "From inside a guest this cannot be reached", "ゲストの中から到達できない", detail);
+    }
+}
+
+static void ask_next (Doctor *d);
+
+static void
+on_probe (gboolean result, const char *untrusted_text, char **untrusted_list, const GError *error,
+          gpointer data)
+{
+  static const char *words[] = { "", "TCP", "UDP", "ICMP", "IPv6", "ARP" };
+  g_autofree Asked *asked = data;
+  Doctor *d = asked->doctor;
+  GString *reached = g_hash_table_lookup (d->results, asked->question->label);
+  if (error)
+    d->failed_to_ask = TRUE;
+  else if (result == 1)
+    g_string_append_printf (reached, "%s (%s) ", words[asked->question->kind], untrusted_text);
+  d->answered++;
+  if (d->answered < d->questions->len)
+    {
+      ask_next (d);
+      return;
+    }
+  report_results (d);
+  finish (d);
+}
+
+static void
+ask_next (Doctor *d)
+{
+  while (d->asked < d->questions->len && d->asked - d->answered < PROBES_AT_ONCE)
+    {
+      Question *q = d->questions->pdata[d->asked++];
+      const SkMessage m
+          = { .type = SK_AGENT_PROBE, .n = { q->kind, q->port, PROBE_MS }, .s = { q->address } };
+      Asked *asked = g_new (Asked, 1);
+      *asked = (Asked){ d, q };
+      sk_agent_link_call (d->vm->agent, &m, ANSWER_MS, on_probe, asked);
+    }
+}
+
+static void
+add_question (Doctor *d, const char *label, const char *address, guint port, SkProbe kind)
+{
+  Question *q = g_new (Question, 1);
+  *q = (Question){ g_strdup (label), g_strdup (address), port, kind };
+  g_ptr_array_add (d->questions, q);
+  if (!g_hash_table_contains (d->results, label))
+    g_hash_table_insert (d->results, g_strdup (label), g_string_new (""));
+}
+
+static void
+add_target (Doctor *d, const char *what, const char *address, guint port)
+{
+  g_autofree char *label = g_strdup_printf ("%s %s:%u", what, address, port);
+  if (strchr (address, ':'))
+    {
+      add_question (d, label, address, port, SK_PROBE_IPV6);
+      add_question (d, label, address, port, SK_PROBE_TCP);
+      return;
+    }
+  static const SkProbe kinds[] = { SK_PROBE_TCP, SK_PROBE_UDP, SK_PROBE_ICMP, SK_PROBE_ARP };
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
+    add_question (d, label, address, port, kinds[i]);
+}
+
+static void
+add_host_addresses (Doctor *d)
+{
+  struct ifaddrs *all = NULL;
+  guint n = 0;
+  if (getifaddrs (&all) < 0)
+    return;
+  for (struct ifaddrs *a = all; a && n < CANARIES_MAX; a = a->ifa_next)
+    {
+      char text[INET_ADDRSTRLEN];
+      if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET || (a->ifa_flags & IFF_LOOPBACK))
+        continue;
+      inet_ntop (AF_INET, &((struct sockaddr_in *) (void *) a->ifa_addr)->sin_addr, text, sizeof text);
+      add_target (d, "host", text, 22);
+      n++;
+    }
+  freeifaddrs (all);
+}
+
+static void
+add_canaries (Doctor *d)
+{
+  for (guint i = 0; i < d->canaries->len; i++)
+    {
+      const char *text = d->canaries->pdata[i];
+      const char *colon = strchr (text, ':');
+      gboolean has_port = colon && !strchr (colon + 1, ':');
+      g_autofree char *address = has_port ? g_strndup (text, (gsize) (colon - text)) : g_strdup (text);
+      add_target (d, "canary", address,
+                  has_port ? (guint) g_ascii_strtoull (colon + 1, NULL, 10) : DEFAULT_PORT);
+    }
+}
+
+static void
+on_inventory (gboolean ok, const char *untrusted_text, char **untrusted_list, const GError *error,
+              gpointer data)
+{
+  Doctor *d = data;
+  SkLivePool *pool = d->vm->core ? sk_core_pool (d->core, d->vm->row->pool) : NULL;
+  g_autofree char *wrong = error ? g_strdup (error->message)
+                                 : sk_doctor_judge_inventory (untrusted_list, pool && *pool->row->network);
+  sk_doctor_add (d->checks, "guest-devices", wrong ? SK_CHECK_FAIL : SK_CHECK_OK,
+                 "Inside a guest there is no shared disk or folder and no device but the listed ones",
+                 "ゲストの中に共有ディスク・共有フォルダーや一覧外の装置がない", wrong);
+  add_host_addresses (d);
+  add_canaries (d);
+  add_question (d, "IPv6 neighbours ff02::1", "ff02::1", 0, SK_PROBE_IPV6);
+  ask_next (d);
+}
+
+static void
+on_resumed (const GError *error, gpointer data)
+{
+  Doctor *d = data;
+  const SkMessage m = { .type = SK_AGENT_INVENTORY };
+  if (error || !d->vm->core || !d->vm->agent)
+    {
+      sk_doctor_add (d->checks, "guest", SK_CHECK_FAIL, "A guest can be asked", "ゲストに問い合わせられる",
+                     error ? error->message : SK_BOTH ("it went away", "ゲストがいなくなりました"));
+      finish (d);
+      return;
+    }
+  sk_agent_link_set_running (d->vm->agent, TRUE);
+  sk_agent_link_call (d->vm->agent, &m, ANSWER_MS, on_inventory, d);
+}
+
+static void
+ask_guest (Doctor *d)
+{
+  for (guint i = 0; i < d->core->vms->len && !d->vm; i++)
+    if (sk_live_vm_is_free (d->core->vms->pdata[i]))
+      d->vm = sk_live_vm_ref (d->core->vms->pdata[i]);
+  if (!d->vm)
+    {
+      sk_doctor_add (d->checks, "guest", SK_CHECK_WARN, "A guest can be asked", "ゲストに問い合わせられる",
+                     SK_BOTH ("no VM without a user is ready; run doctor again in a minute",
+                              "待機中の仮想マシンがありません。1 分ほどしてから再実行してください"));
+      finish (d);
+      return;
+    }
+  d->vm->probing = TRUE;
+  d->vm->running = TRUE;
+  sk_hypervisor_resume (d->core->parts.hypervisor, d->vm->row->id, on_resumed, d);
+}
+
+/* -- the domains --------------------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  Doctor *doctor;
+  char *id, *network;
+} Described;
+
+static void
+one_less (Doctor *d)
+{
+  if (--d->pending == 0)
+    ask_guest (d);
+}
+
+static void
+on_domain (const char *xml, const GError *error, gpointer data)
+{
+  Described *described = data;
+  Doctor *d = described->doctor;
+  g_autofree char *wrong
+      = error ? g_strdup (error->message) : sk_doctor_judge_domain (xml, described->network);
+  g_autofree char *detail = g_strdup_printf ("%s %s", described->id, wrong ? wrong : "");
+  /* A VM that ended meanwhile has no devices. */
+  if (!g_error_matches (error, SK_ERROR, SK_ERROR_NOT_FOUND))
+    sk_doctor_add (d->checks, "domain", wrong ? SK_CHECK_FAIL : SK_CHECK_OK,
+                   "The VM has one disk, two serial ports and at most the pool's network card, nothing else",
+                   "仮想マシンの装置はディスク 1、シリアル 2、プールのネットワークカードだけ",
+                   g_strchomp (detail));
+  g_free (described->id);
+  g_free (described->network);
+  g_free (described);
+  one_less (d);
+}
+
+static void
+on_versions (const char *text, const GError *error, gpointer data)
+{
+  Doctor *d = data;
+  sk_doctor_add (d->checks, "hypervisor", error ? SK_CHECK_FAIL : SK_CHECK_OK, "libvirt and QEMU answer",
+                 "libvirt と QEMU が応答する", error ? error->message : text);
+  one_less (d);
+}
+
+static void
+describe_domains (Doctor *d)
+{
+  SkHypervisor *hypervisor = d->core->parts.hypervisor;
+  d->pending = 1;
+  for (guint i = 0; i < d->core->vms->len; i++)
+    {
+      SkLiveVm *vm = d->core->vms->pdata[i];
+      SkLivePool *pool = sk_core_pool (d->core, vm->row->pool);
+      if ((vm->row->state != SK_VM_WARM && vm->row->state != SK_VM_ATTACHED) || !pool)
+        continue;
+      Described *described = g_new (Described, 1);
+      *described = (Described){ d, g_strdup (vm->row->id), g_strdup (pool->row->network) };
+      d->pending++;
+      sk_hypervisor_describe (hypervisor, vm->row->id, on_domain, described);
+    }
+  sk_hypervisor_describe (hypervisor, NULL, on_versions, d);
+}
+
+static gboolean
+is_address (const char *untrusted_text)
+{
+  g_auto (GStrv) parts = g_strsplit (untrusted_text, ":", 2);
+  if (g_hostname_is_ip_address (untrusted_text))
+    return TRUE;
+  guint64 port = parts[0] && parts[1] ? g_ascii_strtoull (parts[1], NULL, 10) : 0;
+  return parts[0] && g_hostname_is_ip_address (parts[0]) && port > 0 && port < 65536;
+}
+
+static gboolean
+take_canaries (Doctor *d, const char *untrusted_list, GError **error)
+{
+  g_auto (GStrv) items = g_strsplit (untrusted_list ? untrusted_list : "", ",", CANARIES_MAX + 1);
+  for (char **item = items; *item; item++)
+    {
+      const char *text = g_strstrip (*item);
+      if (!*text)
+        continue;
+      if (!is_address (text) || d->canaries->len >= CANARIES_MAX)
+        {
+          g_set_error (error, SK_ERROR, SK_ERROR_INVALID,
+                       "canary \"%s\": up to %u of ADDRESS or ADDRESS:PORT", text, CANARIES_MAX);
+          return FALSE;
+        }
+      g_ptr_array_add (d->canaries, g_strdup (text));
+    }
+  return TRUE;
+}
+
+void
+sk_manager_doctor_async (SkManager *self, const char *canary, GAsyncReadyCallback callback, gpointer data)
+{
+  GError *error = NULL;
+  Doctor *d = g_new0 (Doctor, 1);
+  d->task = g_task_new (self, NULL, callback, data);
+  d->core = sk_manager_core (self);
+  d->checks = json_array_new ();
+  d->canaries = g_ptr_array_new_with_free_func (g_free);
+  d->questions = g_ptr_array_new_with_free_func (question_free);
+  d->results = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, string_free);
+  if (take_canaries (d, canary, &error))
+    {
+      sk_doctor_check_host (d->core, d->checks);
+      describe_domains (d);
+      return;
+    }
+  g_task_return_error (d->task, error);
+  g_object_unref (d->task);
+  json_array_unref (d->checks);
+  g_ptr_array_unref (d->canaries);
+  g_ptr_array_unref (d->questions);
+  g_hash_table_unref (d->results);
+  g_free (d);
+}
+
+char *
+sk_manager_doctor_finish (SkManager *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
