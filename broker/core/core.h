@@ -5,14 +5,12 @@
  * What follows from a change for others (queues, refills) is never done inside it but by the pump, a little
  * later and once for many changes: so no state change runs inside another. */
 #pragma once
+#include "common/i18n.h"
 #include "core/agent-link.h"
 #include "core/clock.h"
 #include "core/hypervisor.h"
 #include "core/manager.h"
 #include "core/worker.h"
-
-/* A reason goes into a row and from there to people of either language: it carries both. */
-#define SK_BOTH(en, ja) en " / " ja
 
 /* A boot under TCG, from power-on to a painted browser, was seen to need three minutes; a machine that saves
  * several times that much is broken. */
@@ -52,8 +50,8 @@
 #define SK_ADOPT_SECONDS 10
 /* Gone VMs and ended sessions stay in the store this long. */
 #define SK_HISTORY_DAYS 90
-/* Orange: neither browsers nor desktops use it for their own frames. */
-#define SK_BORDER_RGB 0xE8590C
+/* The red of the trust frame that the desktop program draws as well. */
+#define SK_BORDER_RGB 0xB3261E
 /* jp106, as the image is set up (a Windows keyboard layout id). */
 #define SK_KEYBOARD_LAYOUT 0x00000411
 

@@ -87,10 +87,10 @@ sk_hypervisor_resume (SkHypervisor *self, const char *id, SkHypervisorDone done,
 }
 
 void
-sk_hypervisor_attach (SkHypervisor *self, const char *id, const char *owner, const char *session,
-                      SkHypervisorDone done, gpointer data)
+sk_hypervisor_attach (SkHypervisor *self, const char *id, const char *pool, const char *owner,
+                      const char *session, SkHypervisorDone done, gpointer data)
 {
-  SK_HYPERVISOR_GET_CLASS (self)->attach (self, id, owner, session, done, data);
+  SK_HYPERVISOR_GET_CLASS (self)->attach (self, id, pool, owner, session, done, data);
 }
 
 void

@@ -59,8 +59,8 @@ struct _SkHypervisorClass
   void (*start) (SkHypervisor *);
   void (*create) (SkHypervisor *, const SkVmSpec *, SkHypervisorDone, gpointer);
   void (*suspend) (SkHypervisor *, const char *id, SkHypervisorDone, gpointer);
-  void (*attach) (SkHypervisor *, const char *id, const char *owner, const char *session, SkHypervisorDone,
-                  gpointer);
+  void (*attach) (SkHypervisor *, const char *id, const char *pool, const char *owner, const char *session,
+                  SkHypervisorDone, gpointer);
   void (*save) (SkHypervisor *, const char *id, SkHypervisorDone, gpointer);
   void (*restore) (SkHypervisor *, const char *id, SkHypervisorDone, gpointer);
   void (*resume) (SkHypervisor *, const char *id, SkHypervisorDone, gpointer);
@@ -78,8 +78,8 @@ void sk_hypervisor_suspend (SkHypervisor *, const char *id, SkHypervisorDone, gp
 void sk_hypervisor_resume (SkHypervisor *, const char *id, SkHypervisorDone, gpointer);
 /* Stamps the owner into the domain's metadata, then resumes: in this order, so that no guest ever runs for a
  * user whose name it does not carry. */
-void sk_hypervisor_attach (SkHypervisor *, const char *id, const char *owner, const char *session,
-                           SkHypervisorDone, gpointer);
+void sk_hypervisor_attach (SkHypervisor *, const char *id, const char *pool, const char *owner,
+                           const char *session, SkHypervisorDone, gpointer);
 /* Memory to disk, durable when done; the domain is gone then. */
 void sk_hypervisor_save (SkHypervisor *, const char *id, SkHypervisorDone, gpointer);
 /* Runs again; the save file is deleted before the guest's first instruction, so it cannot be restored twice.

@@ -465,7 +465,8 @@ start_op (SkLiveVm *vm, SkVmOp op)
       break;
     case SK_OP_ATTACH:
       vm->running = TRUE;
-      sk_hypervisor_attach (hypervisor, id, vm->row->owner, vm->row->session, on_op_done, call);
+      sk_hypervisor_attach (hypervisor, id, vm->row->pool, vm->row->owner, vm->row->session, on_op_done,
+                            call);
       break;
     case SK_OP_SAVE:
       sk_hypervisor_save (hypervisor, id, on_op_done, call);

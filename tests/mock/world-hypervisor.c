@@ -296,8 +296,8 @@ resume (SkHypervisor *self, const char *id, SkHypervisorDone done, gpointer data
 }
 
 static void
-attach (SkHypervisor *self, const char *id, const char *owner, const char *session, SkHypervisorDone done,
-        gpointer data)
+attach (SkHypervisor *self, const char *id, const char *pool, const char *owner, const char *session,
+        SkHypervisorDone done, gpointer data)
 {
   Call *call = new_call (self, ATTACH, id, done, data);
   call->owner = g_strdup (owner);

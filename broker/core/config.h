@@ -1,0 +1,21 @@
+/* What sekishod is told: command line over /etc/sekisho/sekishod.conf over built-in values. */
+#pragma once
+#include <gio/gio.h>
+
+typedef struct
+{
+  char *state_dir;   /* database, disks, images */
+  char *runtime_dir; /* sockets; emptied by a reboot */
+  char *socket;      /* the API's */
+  char *libexec_dir; /* sekisho-screen, sekisho-view, build-image */
+  char *image_dir;
+  char *uri;
+  int max_boots; /* 0: one for every two CPUs */
+  int spare_views;
+} SkConfig;
+
+void sk_config_free (SkConfig *);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkConfig, sk_config_free)
+
+/* NULL with an error when something is wrong with either; may print help and exit. */
+SkConfig *sk_config_load (int *argc, char ***argv, GError **error);

@@ -1,0 +1,109 @@
+/* Whether this machine runs guests on KVM. /dev/kvm alone says little: in some virtual machines it is there
+ * and every kernel dies on it. So a kernel is really started, without a disk, until it says its name. */
+#include "common/error.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "core/files.h"
+#include "core/libvirt.h"
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A kernel on KVM says its first line within a second; a loaded host may need a few. */
+#define PROBE_SECONDS 15
+#define PROBE_WORD "Linux version"
+
+static gboolean
+wait_for_word (int fd)
+{
+  gint64 deadline = g_get_monotonic_time () + PROBE_SECONDS * G_USEC_PER_SEC;
+  g_autoptr (GString) text = g_string_new (NULL);
+  char buffer[1024];
+  while (!strstr (text->str, PROBE_WORD))
+    {
+      struct pollfd p = { fd, POLLIN, 0 };
+      gint64 left = (deadline - g_get_monotonic_time ()) / 1000;
+      gssize n = left > 0 && poll (&p, 1, (int) left) == 1 ? read (fd, buffer, sizeof buffer) : 0;
+      if (n <= 0 || text->len > 65536)
+        return FALSE;
+      for (gssize i = 0; i < n; i++)
+        g_string_append_c (text, buffer[i] ? buffer[i] : ' ');
+    }
+  return TRUE;
+}
+
+static gboolean
+run_probe (SkBackend *backend, virConnectPtr connection, const char *kernel)
+{
+  g_autofree char *socket = g_build_filename (backend->folders.runtime_dir, "vms", "probe.sock", NULL);
+  g_autofree char *xml = sk_domain_probe_xml (&backend->folders, kernel, socket);
+  virDomainPtr domain = virDomainCreateXML (connection, xml, VIR_DOMAIN_START_PAUSED);
+  sk_autofd int fd = -1;
+  gboolean works = FALSE;
+  if (domain)
+    {
+      fd = sk_fd_connect_unix (socket, SOCK_STREAM, NULL);
+      works = fd >= 0 && virDomainResume (domain) == 0 && wait_for_word (fd);
+      virDomainDestroyFlags (domain, 0);
+      virDomainFree (domain);
+    }
+  g_unlink (socket);
+  return works;
+}
+
+/* The runtime folder is emptied by a reboot, and so is this answer. */
+static char *
+answer_file (SkBackend *backend)
+{
+  return g_build_filename (backend->folders.runtime_dir, "accel", NULL);
+}
+
+static SkAccel
+read_answer (SkBackend *backend)
+{
+  g_autofree char *path = answer_file (backend);
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return SK_ACCEL_UNKNOWN;
+  return strcmp (text, "kvm\n") == 0        ? SK_ACCEL_KVM
+         : strcmp (text, "emulated\n") == 0 ? SK_ACCEL_EMULATED
+                                            : SK_ACCEL_UNKNOWN;
+}
+
+static SkAccel
+find_out (SkBackend *backend, virConnectPtr connection, const char *kernel)
+{
+  SkAccel accel = read_answer (backend);
+  if (accel != SK_ACCEL_UNKNOWN)
+    return accel;
+  accel = g_access ("/dev/kvm", F_OK) == 0 && run_probe (backend, connection, kernel) ? SK_ACCEL_KVM
+                                                                                      : SK_ACCEL_EMULATED;
+  g_autofree char *path = answer_file (backend);
+  g_file_set_contents (path, accel == SK_ACCEL_KVM ? "kvm\n" : "emulated\n", -1, NULL);
+  sk_notice (NULL, accel == SK_ACCEL_KVM ? "guests run on KVM"
+                                         : "no guest runs on KVM here: everything is emulated, and slow");
+  return accel;
+}
+
+gboolean
+sk_libvirt_use_kvm (SkBackend *backend, virConnectPtr connection, const char *kernel)
+{
+  SkAccel accel;
+  g_mutex_lock (&backend->lock);
+  while (backend->accel == SK_ACCEL_UNKNOWN && backend->probing)
+    g_cond_wait (&backend->changed, &backend->lock);
+  accel = backend->accel;
+  backend->probing = accel == SK_ACCEL_UNKNOWN;
+  g_mutex_unlock (&backend->lock);
+  if (accel != SK_ACCEL_UNKNOWN)
+    return accel == SK_ACCEL_KVM;
+  accel = find_out (backend, connection, kernel);
+  g_mutex_lock (&backend->lock);
+  backend->accel = accel;
+  backend->probing = FALSE;
+  g_cond_broadcast (&backend->changed);
+  g_mutex_unlock (&backend->lock);
+  return accel == SK_ACCEL_KVM;
+}

@@ -1,0 +1,86 @@
+/* sekishod. A plain stop leaves VMs, screens and views running for the next sekishod; see README.md. */
+#include "api/server.h"
+#include "common/error.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "core/libvirt.h"
+#include "core/manager-private.h"
+#include "core/process.h"
+#include "core/service.h"
+#include <glib-unix.h>
+#include <signal.h>
+
+static SkAgentLink *
+new_agent (const char *vm_id, gpointer runtime_dir)
+{
+  g_autofree char *path = g_build_filename (runtime_dir, "vms", vm_id, "agent.sock", NULL);
+  return sk_agent_link_new (path);
+}
+
+static gboolean
+on_signal (gpointer loop)
+{
+  g_main_loop_quit (loop);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+run_loop (void)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  signal (SIGPIPE, SIG_IGN);
+  g_unix_signal_add (SIGTERM, on_signal, loop);
+  g_unix_signal_add (SIGINT, on_signal, loop);
+  sk_service_ready ();
+  g_main_loop_run (loop);
+  sk_service_stopping ();
+}
+
+static gboolean
+run (const SkConfig *config, GError **error)
+{
+  g_autofree char *database = g_build_filename (config->state_dir, "sekisho.db", NULL);
+  g_autofree char *build_image = g_build_filename (config->libexec_dir, "build-image", NULL);
+  sk_autofd int lock = sk_service_prepare (config, error);
+  SkApiOptions api = SK_API_OPTIONS_INIT;
+  g_autoptr (SkStore) store = NULL;
+  g_autoptr (SkStaff) staff = NULL;
+  g_autoptr (SkHypervisor) hypervisor = NULL;
+  g_autoptr (SkManager) manager = NULL;
+  g_autoptr (SkApiServer) server = NULL;
+
+  if (lock < 0 || !sk_service_socket (&api.listen_fd, error) || !(store = sk_store_open (database, error))
+      || !(staff = sk_process_staff_new (config->runtime_dir, config->libexec_dir, error)))
+    return FALSE;
+  hypervisor = sk_libvirt_new (config->uri, config->state_dir, config->runtime_dir);
+  const SkCoreParts parts = { store,
+                              hypervisor,
+                              staff,
+                              sk_clock_system (),
+                              new_agent,
+                              config->runtime_dir,
+                              config->runtime_dir,
+                              (guint) config->max_boots,
+                              (guint) config->spare_views };
+  api.socket_path = config->socket;
+  api.images_dir = config->image_dir;
+  api.build_image = g_file_test (build_image, G_FILE_TEST_IS_EXECUTABLE) ? build_image : NULL;
+  if (!(manager = sk_manager_new (&parts, error))
+      || !(server = sk_api_server_new_full (manager, &api, error)))
+    return FALSE;
+  run_loop ();
+  sk_notice (NULL, "stopping; VMs and viewers go on");
+  return TRUE;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkConfig) config = NULL;
+  sk_log_init ("sekishod");
+  if ((config = sk_config_load (&argc, &argv, &error)) && run (config, &error))
+    return 0;
+  sk_err (NULL, "%s", error->message);
+  return sk_error_info (error)->exit_status;
+}
