@@ -13,6 +13,8 @@ typedef struct
   SkFrame *frame;
   SkLink *link;
   SkRdpClient *client;
+  GMutex early_mutex; /* guards: */
+  gboolean early;     /* no window yet: the link's thread connects the client by itself */
   SkWindow *window;
   gboolean resident;  /* stays after the window is closed */
   gboolean open;      /* the window is shown */
@@ -24,13 +26,11 @@ typedef struct
   int asked_width, asked_height;
 } App;
 
-void app_open (App *app, SkLink *link, const char *url);
 void app_click (App *app, const char *url);
 void app_activate (App *app, const char *url, const char *token);
 void app_close (App *app);
 void app_stream_lost (App *app);
 void app_follow_room (App *app);
-SkLink *app_new_link (App *app, const char *url);
 void app_first_paint_is_done (App *app);
 
 /* FALSE: no display. */

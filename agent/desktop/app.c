@@ -22,10 +22,16 @@ on_wake_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 
 static GSourceFuncs wake_funcs = { .dispatch = on_wake_dispatch };
 
+static void connect_early (App *app, SkLink *link);
+
 static void
 on_link_news (SkLink *link, gpointer data)
 {
   App *app = data;
+  g_mutex_lock (&app->early_mutex);
+  if (app->early)
+    connect_early (app, link);
+  g_mutex_unlock (&app->early_mutex);
   g_source_set_ready_time (app->wake, 0);
 }
 
@@ -38,12 +44,25 @@ on_client_news (SkRdpClient *client, gpointer data)
 
 /* -- the stream ------------------------------------------------------------------------------------------ */
 
+/* The size asked of the broker, and so the picture's most likely one. */
+static void
+get_wished_size (App *app, int *ret_width, int *ret_height)
+{
+  SkWindowState state = sk_window_state_load ();
+  gboolean asked = app->options->width > 0;
+  *ret_width = asked ? app->options->width : state.width;
+  *ret_height = asked ? app->options->height : state.height;
+}
+
 /* Prepares FreeRDP on its own thread while there is nothing to connect to yet. */
 static void
 prepare_client (App *app)
 {
-  if (!app->client)
-    app->client = sk_rdp_client_new (app->frame, on_client_news, app);
+  int width, height;
+  if (app->client)
+    return;
+  get_wished_size (app, &width, &height);
+  app->client = sk_rdp_client_new (app->frame, width, height, on_client_news, app);
 }
 
 static void
@@ -55,25 +74,54 @@ drop_client (App *app)
   app->connected = app->alive = FALSE;
 }
 
+/* Main thread, or the link's as long as there is no window. */
+static gboolean
+start_client (App *app, SkRdpTarget *target)
+{
+  if (target->width <= 0 || target->height <= 0)
+    get_wished_size (app, &target->width, &target->height);
+  app->connected = sk_rdp_client_connect (app->client, target, NULL);
+  return app->connected;
+}
+
+/* The first stream does not wait for the window: the handshake runs while GTK starts. */
+static void
+connect_early (App *app, SkLink *link)
+{
+  g_autofree char *fingerprint = NULL;
+  SkRdpTarget target = { .scale_percent = 100 };
+  target.fd = sk_link_take_stream (link, &fingerprint, &target.width, &target.height);
+  target.fingerprint = fingerprint;
+  if (target.fd < 0)
+    return;
+  app->early = FALSE;
+  if (!start_client (app, &target))
+    sk_link_stream_lost (link, FALSE);
+}
+
+static void
+stop_being_early (App *app)
+{
+  g_mutex_lock (&app->early_mutex);
+  app->early = FALSE;
+  g_mutex_unlock (&app->early_mutex);
+}
+
 static void
 connect_client (App *app, SkRdpTarget *target)
 {
-  g_autoptr (GError) error = NULL;
   double scale = 1;
-  int width = 0, height = 0;
+  int width, height;
   if (app->connected)
     drop_client (app);
   prepare_client (app);
-  sk_picture_get_room (sk_window_get_picture (app->window), &width, &height, &scale);
-  if (target->width <= 0 || target->height <= 0)
+  if (app->window)
     {
-      target->width = width > 0 ? width : SK_PICTURE_WIDTH;
-      target->height = height > 0 ? height : SK_PICTURE_HEIGHT;
+      sk_picture_get_room (sk_window_get_picture (app->window), &width, &height, &scale);
+      sk_picture_expect_first (sk_window_get_picture (app->window));
     }
   target->scale_percent = (int) (scale * 100);
-  sk_picture_expect_first (sk_window_get_picture (app->window));
-  app->connected = TRUE;
-  if (!sk_rdp_client_connect (app->client, target, &error))
+  if (!start_client (app, target))
     app_stream_lost (app);
 }
 
@@ -96,9 +144,7 @@ connect_direct (App *app)
 {
   g_autoptr (GError) error = NULL;
   SkRdpTarget target = { .fd = sk_address_connect (app->options->rdp_address, &error),
-                         .fingerprint = app->options->fingerprint,
-                         .width = app->options->width,
-                         .height = app->options->height };
+                         .fingerprint = app->options->fingerprint };
   if (target.fd >= 0)
     connect_client (app, &target);
   else
@@ -108,7 +154,7 @@ connect_direct (App *app)
 void
 app_stream_lost (App *app)
 {
-  gint64 since = sk_rdp_client_get_time (app->client, SK_RDP_PICTURE);
+  gint64 since = !app->client ? 0 : sk_rdp_client_get_time (app->client, SK_RDP_PICTURE);
   gboolean worked = since > 0 && g_get_monotonic_time () - since > WORKED_US;
   drop_client (app);
   if (app->link)
@@ -311,35 +357,44 @@ make_window (App *app)
     app->window = sk_window_new (app->frame, &actions, app);
 }
 
-/* link: one that is on its way; NULL: makes one. */
-void
-app_open (App *app, SkLink *link, const char *url)
+static void
+use_link (App *app, SkLink *link)
+{
+  g_clear_pointer (&app->link, sk_link_free);
+  app->link = link;
+  app->notice_serial = 0;
+  sk_link_set_notify (link, on_link_news, app);
+}
+
+static SkLink *
+new_link (App *app, const char *url)
+{
+  SkLinkRequest request = { .socket = app->options->socket, .pool = app->options->pool, .url = url };
+  get_wished_size (app, &request.width, &request.height);
+  return sk_link_new (&request);
+}
+
+/* What has to be on its way before the window is made. */
+static void
+start_early (App *app, SkLink *link)
+{
+  prepare_client (app);
+  app->early = link != NULL;
+  if (link)
+    use_link (app, link);
+  else if (app->options->rdp_address)
+    connect_direct (app);
+}
+
+static void
+show_window (App *app, const char *token)
 {
   app->open = TRUE;
   app->ending = FALSE;
   make_window (app);
-  if (app->options->rdp_address)
-    connect_direct (app);
-  else
-    {
-      g_clear_pointer (&app->link, sk_link_free);
-      app->link = link ? link : app_new_link (app, url);
-      app->notice_serial = 0;
-      sk_link_set_notify (app->link, on_link_news, app);
-    }
+  stop_being_early (app);
   on_news (app);
-}
-
-SkLink *
-app_new_link (App *app, const char *url)
-{
-  SkWindowState state = sk_window_state_load ();
-  const SkLinkRequest request = { .socket = app->options->socket,
-                                  .pool = app->options->pool,
-                                  .url = url,
-                                  .width = state.width,
-                                  .height = state.height };
-  return sk_link_new (&request);
+  sk_window_present (app->window, token);
 }
 
 void
@@ -347,9 +402,12 @@ app_click (App *app, const char *url)
 {
   if (!app->open)
     sk_timing_restart ();
-  drop_client (app);
+  if (app->connected)
+    drop_client (app);
   prepare_client (app);
-  app_open (app, NULL, url);
+  if (app->window)
+    sk_picture_expect_first (sk_window_get_picture (app->window));
+  use_link (app, new_link (app, url));
 }
 
 static void
@@ -360,7 +418,7 @@ on_instance_open (const char *url, const char *token, gpointer data)
     on_open_url (url, app);
   else
     app_click (app, url);
-  sk_window_present (app->window, token);
+  show_window (app, token);
 }
 
 void
@@ -398,6 +456,7 @@ app_clear (App *app)
   g_source_destroy (app->wake);
   g_source_unref (app->wake);
   sk_frame_unref (app->frame);
+  g_mutex_clear (&app->early_mutex);
   g_main_loop_unref (app->loop);
 }
 
@@ -407,6 +466,7 @@ app_init (App *app, const SkDesktopStart *start)
   app->options = start->options;
   app->instance = start->instance;
   app->resident = start->options->command == SK_COMMAND_BACKGROUND;
+  g_mutex_init (&app->early_mutex);
   app->frame = sk_frame_new ();
   app->loop = g_main_loop_new (NULL, FALSE);
   app->wake = g_source_new (&wake_funcs, sizeof (GSource));
@@ -422,13 +482,12 @@ sk_desktop_run (const SkDesktopStart *start)
   App app = { 0 };
   sk_timing_mark (SK_PHASE_MODULE_LOADED);
   app_init (&app, start);
-  prepare_client (&app);
+  start_early (&app, start->link);
   if (!app_prepare_gtk ())
     {
       g_printerr ("sekisho: %s\n",
                   SK_TR ("There is no desktop to open a window on (DISPLAY, WAYLAND_DISPLAY).",
                          "画面がありません（DISPLAY、WAYLAND_DISPLAY を確認してください）。"));
-      sk_link_free (start->link);
       app_clear (&app);
       return sk_error_info_for_code (SK_ERROR_UNAVAILABLE)->exit_status;
     }
@@ -441,8 +500,7 @@ sk_desktop_run (const SkDesktopStart *start)
     }
   else
     {
-      app_open (&app, start->link, NULL);
-      sk_window_present (app.window, NULL);
+      show_window (&app, NULL);
     }
   g_main_loop_run (app.loop);
   app_clear (&app);

@@ -87,6 +87,15 @@ ensure_size (SkFrame *frame, int width, int height)
   return TRUE;
 }
 
+void
+sk_frame_reserve (SkFrame *frame, int width, int height)
+{
+  g_mutex_lock (&frame->mutex);
+  if (frame->serial == 0 && size_is_allowed (width, height) && !ensure_size (frame, width, height))
+    frame->resized = FALSE;
+  g_mutex_unlock (&frame->mutex);
+}
+
 static void
 add_damage (SkFrame *frame, SkRect rect)
 {

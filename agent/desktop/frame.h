@@ -24,6 +24,8 @@ SkFrame *sk_frame_ref (SkFrame *frame);
 void sk_frame_unref (SkFrame *frame);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFrame, sk_frame_unref)
 
+/* Makes the memory for this size ready, black, unless there is a picture already. */
+void sk_frame_reserve (SkFrame *frame, int width, int height);
 /* Writer: takes over these parts of a BGRX picture. Another size than before makes all of it dirty and the
  * parts not named black. Rectangles are clamped. FALSE when the size is over the limits (nothing changes). */
 gboolean sk_frame_publish (SkFrame *frame, const guint8 *pixels, gsize stride, int width, int height,

@@ -43,6 +43,8 @@ struct _SkLink
   gboolean stop, lost, retry, end;
   gint64 times[_SK_LINK_TIMES];
   GQueue urls; /* to open in the running session */
+
+  GMutex notify_mutex; /* held while notify is called, so that none is on its way after it was changed */
   SkLinkNotify notify;
   gpointer notify_data;
 
@@ -75,15 +77,12 @@ sk_link_view_clear (SkLinkView *view)
 /* -- shared state ---------------------------------------------------------------------------------------- */
 
 static void
-notify_unlocked (SkLink *link)
+notify_owner (SkLink *link)
 {
-  g_mutex_lock (&link->mutex);
-  SkLinkNotify notify = link->stop ? NULL : link->notify;
-  gpointer data = link->notify_data;
-  /* Called with the lock held, so that after sk_link_free() no call is on its way. */
-  if (notify)
-    notify (link, data);
-  g_mutex_unlock (&link->mutex);
+  g_mutex_lock (&link->notify_mutex);
+  if (link->notify)
+    link->notify (link, link->notify_data);
+  g_mutex_unlock (&link->notify_mutex);
 }
 
 /* error is taken over. */
@@ -101,7 +100,7 @@ set_state (SkLink *link, SkLinkState state, GError *error)
   g_clear_error (&link->view.error);
   link->view.error = error;
   g_mutex_unlock (&link->mutex);
-  notify_unlocked (link);
+  notify_owner (link);
 }
 
 static void
@@ -112,7 +111,7 @@ give_notice (SkLink *link, const GError *error)
   link->view.notice = g_strdup (error->message);
   link->view.notice_serial++;
   g_mutex_unlock (&link->mutex);
-  notify_unlocked (link);
+  notify_owner (link);
 }
 
 static gboolean
@@ -428,6 +427,7 @@ link_unref (SkLink *link)
   g_free (link->pool);
   g_free (link->url);
   g_mutex_clear (&link->mutex);
+  g_mutex_clear (&link->notify_mutex);
   g_free (link);
 }
 
@@ -472,6 +472,7 @@ sk_link_new (const SkLinkRequest *request)
   g_atomic_ref_count_init (&link->refs);
   g_atomic_ref_count_inc (&link->refs);
   g_mutex_init (&link->mutex);
+  g_mutex_init (&link->notify_mutex);
   g_queue_init (&link->urls);
   link->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   link->stream_fd = -1;
@@ -496,6 +497,7 @@ sk_link_free (SkLink *link)
 {
   if (!link)
     return;
+  sk_link_set_notify (link, NULL, NULL);
   g_mutex_lock (&link->mutex);
   link->stop = TRUE;
   g_mutex_unlock (&link->mutex);
@@ -506,12 +508,12 @@ sk_link_free (SkLink *link)
 void
 sk_link_set_notify (SkLink *link, SkLinkNotify notify, gpointer data)
 {
-  g_mutex_lock (&link->mutex);
+  g_mutex_lock (&link->notify_mutex);
   link->notify = notify;
   link->notify_data = data;
   if (notify)
     notify (link, data);
-  g_mutex_unlock (&link->mutex);
+  g_mutex_unlock (&link->notify_mutex);
 }
 
 void

@@ -49,8 +49,8 @@ typedef struct _SkLink SkLink;
 typedef void (*SkLinkNotify) (SkLink *link, gpointer data);
 
 SkLink *sk_link_new (const SkLinkRequest *request);
-/* notify is called on the link's thread after every change; it may only wake somebody. It is called once at
- * once, if something happened before. */
+/* notify is called on the link's thread after every change, and once at once, here. It may look and take the
+ * stream, nothing else, and has to be quick. When this returns, no call of the former one is on its way. */
 void sk_link_set_notify (SkLink *link, SkLinkNotify notify, gpointer data);
 /* The thread ends when its present request does; nothing waits for it. The session stays. NULL is allowed. */
 void sk_link_free (SkLink *link);

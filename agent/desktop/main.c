@@ -17,9 +17,9 @@ load_module (void)
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *dir = program ? g_path_get_dirname (program) : g_strdup ("/");
   g_autofree char *beside = g_build_filename (dir, SK_DESKTOP_MODULE, NULL);
-  void *module = dlopen (beside, RTLD_NOW | RTLD_LOCAL);
+  void *module = dlopen (beside, RTLD_LAZY | RTLD_LOCAL);
   if (!module && !g_file_test (beside, G_FILE_TEST_EXISTS))
-    module = dlopen (SK_DESKTOP_MODULE_DIR "/" SK_DESKTOP_MODULE, RTLD_NOW | RTLD_LOCAL);
+    module = dlopen (SK_DESKTOP_MODULE_DIR "/" SK_DESKTOP_MODULE, RTLD_LAZY | RTLD_LOCAL);
   return module;
 }
 

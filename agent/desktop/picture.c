@@ -354,5 +354,6 @@ sk_picture_new (SkFrame *frame)
 {
   SkPicture *self = g_object_new (SK_TYPE_PICTURE, NULL);
   self->frame = sk_frame_ref (frame);
+  self->expects_first = TRUE;
   return self;
 }

@@ -140,21 +140,26 @@ thread_main (gpointer data)
   rdpContext *context = sk_rdp_context_new (client);
   if (!context)
     fail (client, SK_ERROR_INTERNAL, "freerdp_client_context_new");
-  else if (wait_for_target (client))
-    run_connection (client, context->instance);
-  if (context)
-    freerdp_client_context_free (context);
+  else
+    {
+      sk_rdp_set_state (client, SK_RDP_PREPARED);
+      if (wait_for_target (client))
+        run_connection (client, context->instance);
+      sk_rdp_context_free (client, context);
+    }
   sk_rdp_set_state (client, SK_RDP_CLOSED);
   return NULL;
 }
 
 SkRdpClient *
-sk_rdp_client_new (SkFrame *frame, SkRdpNotify notify, gpointer data)
+sk_rdp_client_new (SkFrame *frame, int width, int height, SkRdpNotify notify, gpointer data)
 {
   SkRdpClient *client = g_new0 (SkRdpClient, 1);
   g_mutex_init (&client->mutex);
   g_cond_init (&client->cond);
   client->frame = sk_frame_ref (frame);
+  client->expected_width = width;
+  client->expected_height = height;
   client->notify = notify;
   client->notify_data = data;
   client->target.fd = -1;
@@ -174,7 +179,7 @@ is_fingerprint (const char *text)
 gboolean
 sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target, GError **error)
 {
-  if (!is_fingerprint (target->fingerprint))
+  if (!is_fingerprint (target->fingerprint) && !(target->accept_any && !target->fingerprint))
     {
       close (target->fd);
       g_set_error_literal (error, SK_ERROR, SK_ERROR_INVALID, "fingerprint");
@@ -182,7 +187,7 @@ sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target, GError **
     }
   g_mutex_lock (&client->mutex);
   client->target = *target;
-  client->target.fingerprint = g_ascii_strdown (target->fingerprint, -1);
+  client->target.fingerprint = target->fingerprint ? g_ascii_strdown (target->fingerprint, -1) : NULL;
   /* FreeRDP closes its own; ours is there to shut the connection down whatever FreeRDP waits for. */
   client->own_fd = fcntl (target->fd, F_DUPFD_CLOEXEC, 3);
   g_cond_signal (&client->cond);

@@ -16,7 +16,8 @@ typedef struct _SkRdpClient SkRdpClient;
 
 typedef enum
 {
-  SK_RDP_PREPARING, /* no address yet */
+  SK_RDP_PREPARING,
+  SK_RDP_PREPARED, /* waits for its target */
   SK_RDP_HANDSHAKE,
   SK_RDP_CONNECTED,
   SK_RDP_PICTURE, /* a whole first picture is in the frame */
@@ -29,14 +30,17 @@ typedef void (*SkRdpNotify) (SkRdpClient *client, gpointer data);
 
 typedef struct
 {
-  int fd;                  /* connected stream, blocking or not; taken over */
-  const char *fingerprint; /* SHA-256 of the view's certificate, 64 hex digits; copied */
-  int width, height;       /* pixels wanted for the picture */
-  int scale_percent;       /* 100 to 500: what the guest should enlarge by */
+  int fd;                      /* connected stream, blocking or not; taken over */
+  const char *fingerprint;     /* SHA-256 of the view's certificate, 64 hex digits; copied */
+  gboolean accept_any;         /* benches only: with no fingerprint, any certificate */
+  const char *user, *password; /* benches only: of a server that is not ours; static */
+  int width, height;           /* pixels wanted for the picture */
+  int scale_percent;           /* 100 to 500: what the guest should enlarge by */
 } SkRdpTarget;
 
-/* The frame is kept by reference, and shared between clients that follow each other. */
-SkRdpClient *sk_rdp_client_new (SkFrame *frame, SkRdpNotify notify, gpointer data);
+/* The frame is kept by reference, and shared between clients that follow each other. width and height: what
+ * the picture will probably have, so that its memory is ready; 0: not known. */
+SkRdpClient *sk_rdp_client_new (SkFrame *frame, int width, int height, SkRdpNotify notify, gpointer data);
 /* Once. FALSE when the fingerprint is malformed (SK_ERROR_INVALID; fd is closed). */
 gboolean sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,5 +1,5 @@
-/* Between rdp-client.c (threads, queue), rdp-settings.c (what is offered), rdp-gdi.c (pictures, pointers) and
- * rdp-input.c (sending). */
+/* Between rdp-client.c (threads, queue), rdp-connect.c (a connection's context), rdp-settings.c (what is
+ * offered), rdp-gdi.c (pictures, pointers) and rdp-input.c (sending). */
 #pragma once
 #include "desktop/rdp-client.h"
 #include <fcntl.h>
@@ -28,6 +28,7 @@ typedef struct
 struct _SkRdpClient
 {
   GThread *thread;
+  int expected_width, expected_height;
   SkFrame *frame;
   SkRdpNotify notify;
   gpointer notify_data;
@@ -54,6 +55,9 @@ struct _SkRdpClient
   gboolean has_picture;
   SkRect pending[SK_FRAME_RECTS_MAX];
   guint n_pending;
+  BYTE *pixels; /* for the library's picture, if it gets the expected size */
+  guint planar_width, planar_height;
+  BOOL (*gdi_bitmap_update) (rdpContext *, const BITMAP_UPDATE *);
   BOOL (*gdi_frame_marker) (rdpContext *, const SURFACE_FRAME_MARKER *);
   DispClientContext *disp;
   SkRdpCommand wanted_size; /* kept until display control is there */
@@ -75,6 +79,9 @@ void sk_rdp_set_state (SkRdpClient *client, SkRdpState state);
 void sk_rdp_notify (SkRdpClient *client);
 
 rdpContext *sk_rdp_context_new (SkRdpClient *client);
+void sk_rdp_context_free (SkRdpClient *client, rdpContext *context);
+gboolean sk_rdp_apply_offers (rdpSettings *settings);
+gboolean sk_rdp_refuse_orders (rdpSettings *settings);
 gboolean sk_rdp_apply_target (SkRdpClient *client, rdpSettings *settings);
 
 /* In PostConnect. */

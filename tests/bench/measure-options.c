@@ -109,6 +109,8 @@ set_value (Measure *m, const char *name, const char *value)
     { "attach", &m->attach },
     { "rdp-address", &m->address },
     { "fingerprint", &m->fingerprint },
+    { "user", &m->user },
+    { "password", &m->password },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (strings); i++)
     if (strcmp (strings[i].name, name) == 0)

@@ -1,10 +1,11 @@
 /* sekisho-measure: the launcher's connection without a window, for tests and benches.
  *
  * Connects as the launcher does, then carries out its steps in the order given: waiting for a colour, typing,
- * clicking, dumping the picture. Prints one JSON object with the phases' times (milliseconds since main) and
- * exits 0; 1 when a step failed or the deadline passed, 2 for usage.
+ * clicking, dumping the picture. Prints one JSON object with the phases' times (milliseconds since main; but
+ * content_ms: from the start of connecting to the first colour waited for, or the first picture) and exits 0;
+ * 1 when a step failed or the deadline passed, 2 for usage.
  *
- *   --open URL | --attach SESSION | --rdp-address ADDRESS --fingerprint HEX     how to connect
+ *   --open URL | --attach SESSION | --rdp-address ADDRESS [--fingerprint HEX] [--user U --password P]
  *   --pool P --size WxH --timeout S
  *   --wait-pixel X,Y,RRGGBB[,TOL]  --wait-frames N  --wait-size WxH             steps
  *   --type TEXT  --type-unicode TEXT  --key NAME[+NAME…]  --click X,Y[,BUTTON]  --wheel X,Y,AMOUNT
@@ -239,6 +240,19 @@ run_steps (Measure *m)
   return 0;
 }
 
+/* The picture one waited for, else the first one. */
+static gint64
+content_time (Measure *m)
+{
+  for (guint i = 0; i < m->steps->len; i++)
+    {
+      const Step *step = &g_array_index (m->steps, Step, i);
+      if (step->type == STEP_WAIT_PIXEL && step->done_us)
+        return step->done_us;
+    }
+  return m->picture_us;
+}
+
 static void
 print_json (Measure *m, int status)
 {
@@ -248,12 +262,14 @@ print_json (Measure *m, int status)
     const char *name;
     gint64 us;
   } phases[] = {
-    { "api_sent", m->sent_us },           { "api_answered", m->answered_us }, { "upgraded", m->upgraded_us },
+    { "prepared", m->connect_us }, { "api_sent", m->sent_us },           { "api_answered", m->answered_us }, { "upgraded", m->upgraded_us },
     { "rdp_connected", m->connected_us }, { "first_frame", m->picture_us },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (phases); i++)
     if (phases[i].us)
       printf (",\"%s_ms\":%.2f", phases[i].name, (phases[i].us - m->start_us) / 1000.0);
+  if (m->picture_us)
+    printf (",\"content_ms\":%.2f", (content_time (m) - m->connect_us) / 1000.0);
   printf (",\"steps\":[");
   for (guint i = 0; i < m->steps->len; i++)
     {
@@ -265,8 +281,17 @@ print_json (Measure *m, int status)
 }
 
 static gboolean
+is_prepared (Measure *m, const Step *step)
+{
+  return sk_rdp_client_get_state (m->client) >= SK_RDP_PREPARED;
+}
+
+static gboolean
 connect_direct (Measure *m, SkRdpTarget *target, GError **error)
 {
+  target->accept_any = m->fingerprint == NULL;
+  target->user = m->user;
+  target->password = m->password;
   target->fd = sk_address_connect (m->address, error);
   target->fingerprint = m->fingerprint;
   return target->fd >= 0;
@@ -276,6 +301,9 @@ static gboolean
 connect_rdp (Measure *m, GError **error)
 {
   SkRdpTarget target = { .fd = -1, .width = m->width, .height = m->height, .scale_percent = 100 };
+  /* What a client does before it connects is the same for all that are compared. */
+  wait_until (m, is_prepared, NULL);
+  m->connect_us = sk_timing_now_us ();
   gboolean ok = m->address ? connect_direct (m, &target, error) : measure_connect_api (m, &target, error);
   if (!ok)
     return FALSE;
@@ -294,7 +322,7 @@ main (int argc, char **argv)
   m.deadline_us = m.start_us + m.timeout * G_USEC_PER_SEC;
   m.wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   m.frame = sk_frame_new ();
-  m.client = sk_rdp_client_new (m.frame, on_notify, &m);
+  m.client = sk_rdp_client_new (m.frame, m.width, m.height, on_notify, &m);
   int status = 1;
   if (connect_rdp (&m, &error))
     status = run_steps (&m);

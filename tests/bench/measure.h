@@ -31,7 +31,7 @@ typedef struct
 typedef struct
 {
   /* what was asked */
-  const char *url, *pool, *attach, *address, *fingerprint;
+  const char *url, *pool, *attach, *address, *fingerprint, *user, *password;
   int width, height;
   gint64 timeout;
   gboolean open, once, end;
@@ -45,7 +45,7 @@ typedef struct
   guint64 serial_before;
   guint last_colour;
   char *session;
-  gint64 start_us, deadline_us, sent_us, answered_us, upgraded_us, connected_us, picture_us;
+  gint64 start_us, deadline_us, connect_us, sent_us, answered_us, upgraded_us, connected_us, picture_us;
 } Measure;
 
 /* measure-options.c */
