@@ -1,0 +1,111 @@
+/* Doctor's two judges: what a domain may have, and what a guest may see. */
+#include "core/doctor.h"
+
+#define HEAD "<domain type='qemu'><name>x</name><devices><emulator>/usr/bin/qemu</emulator>"
+#define DISK "<disk type='file' device='disk'><source file='/a'/><target dev='vda' bus='virtio'/></disk>"
+#define PORTS                                                                                                \
+  "<channel type='unix'><target type='virtio' name='jp.sekisho.agent.0'/></channel>"                         \
+  "<channel type='unix'><target type='virtio' name='jp.sekisho.rdp.0'/></channel>"
+#define CARD "<interface type='bridge'><source bridge='sk-internet'/></interface>"
+#define TAIL "</devices></domain>"
+
+static void
+test_domains (void)
+{
+  static const struct
+  {
+    const char *xml, *network;
+    gboolean good;
+  } rows[] = {
+    { HEAD DISK PORTS TAIL, "", TRUE },
+    { HEAD DISK PORTS CARD TAIL, "sk-internet", TRUE },
+    { HEAD DISK PORTS "<rng model='virtio'/><memballoon model='none'/><input type='mouse' bus='ps2'/>" TAIL,
+      "", TRUE },
+    { HEAD DISK PORTS CARD TAIL, "", FALSE },                 /* a card that the pool does not give */
+    { HEAD DISK PORTS CARD TAIL, "lgwan0", FALSE },           /* the wrong bridge */
+    { HEAD DISK PORTS CARD CARD TAIL, "sk-internet", FALSE }, /* a second card */
+    { HEAD DISK DISK PORTS TAIL, "", FALSE },                 /* a second disk */
+    { HEAD "<disk type='file' device='cdrom'/>" PORTS TAIL, "", FALSE },
+    { HEAD DISK PORTS "<filesystem type='mount'/>" TAIL, "", FALSE }, /* a shared folder */
+    { HEAD DISK PORTS "<hostdev mode='subsystem'/>" TAIL, "", FALSE },
+    { HEAD DISK PORTS "<vsock model='virtio'/>" TAIL, "", FALSE },
+    { HEAD DISK PORTS "<graphics type='vnc'/>" TAIL, "", FALSE },
+    { HEAD DISK PORTS "<redirdev bus='usb'/>" TAIL, "", FALSE },
+    { HEAD DISK PORTS "<channel type='unix'/>" TAIL, "", FALSE }, /* a third port */
+    { HEAD DISK PORTS "<input type='tablet' bus='usb'/>" TAIL, "", FALSE },
+    { "<domain><devices>", "", FALSE }, /* not XML */
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *wrong = sk_doctor_judge_domain (rows[i].xml, rows[i].network);
+      if ((wrong == NULL) != rows[i].good)
+        g_error ("row %zu: %s", i, wrong ? wrong : "accepted");
+    }
+}
+
+static void
+test_inventories (void)
+{
+  static const struct
+  {
+    const char *line;
+    gboolean network, good;
+  } rows[] = {
+    { "block: vda size=8388608 ro=0", FALSE, TRUE },
+    { "block: vdb size=100 ro=0", FALSE, FALSE },
+    { "block: sr0 size=100 ro=1", FALSE, FALSE },
+    { "net: lo address=00:00:00:00:00:00 operstate=unknown", FALSE, TRUE },
+    { "net: eth0 address=52:54:00:00:00:01 operstate=up", TRUE, TRUE },
+    { "net: eth0 address=52:54:00:00:00:01 operstate=up", FALSE, FALSE },
+    { "net: eth1 operstate=up", TRUE, FALSE },
+    { "virtio: virtio0 device=0x0002", FALSE, TRUE },
+    { "virtio: virtio1 device=0x0003", FALSE, TRUE },
+    { "virtio: virtio2 device=0x0001", FALSE, FALSE },
+    { "virtio: virtio3 device=0x0009", FALSE, FALSE }, /* 9P */
+    { "virtio: virtio3 device=0x001a", FALSE, FALSE }, /* file system */
+    { "virtio: virtio3 device=0x0013", FALSE, FALSE }, /* vsock */
+    { "port: vport1p1 name=jp.sekisho.agent.0", FALSE, TRUE },
+    { "port: vport1p3 name=org.qemu.guest_agent.0", FALSE, FALSE },
+    { "mount: proc /proc proc rw 0 0", FALSE, TRUE },
+    { "mount: share /mnt 9p rw 0 0", FALSE, FALSE },
+    { "mount: share /mnt virtiofs rw 0 0", FALSE, FALSE },
+    { "mount: //srv/x /mnt cifs rw 0 0", FALSE, FALSE },
+    { "pci: 0000:00:00.0 vendor=0x8086 device=0x29c0 class=0x060000", FALSE, TRUE },
+    { "usb: 1-1 stick", FALSE, FALSE }, /* a class nobody listed */
+    { "nonsense", FALSE, FALSE },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      char *lines[] = { (char *) rows[i].line, NULL };
+      g_autofree char *wrong = sk_doctor_judge_inventory (lines, rows[i].network);
+      if ((wrong == NULL) != rows[i].good)
+        g_error ("\"%s\": %s", rows[i].line, wrong ? "refused" : "accepted");
+    }
+  char *none[] = { NULL };
+  g_autofree char *empty = sk_doctor_judge_inventory (none, FALSE);
+  g_assert_nonnull (empty);
+}
+
+/* A guest's text cannot make the report unreadable. */
+static void
+test_detail_is_cut_and_valid (void)
+{
+  g_autoptr (JsonArray) checks = json_array_new ();
+  g_autofree char *longer = g_strnfill (10000, 'x');
+  sk_doctor_add (checks, "a", SK_CHECK_FAIL, "en", "ja", longer);
+  sk_doctor_add (checks, "b", SK_CHECK_OK, "en", "ja", "\xff bad");
+  const char *detail = json_object_get_string_member (json_array_get_object_element (checks, 0), "detail");
+  g_assert_cmpuint (g_utf8_strlen (detail, -1), <=, 400);
+  g_assert_true (g_utf8_validate (
+      json_object_get_string_member (json_array_get_object_element (checks, 1), "detail"), -1, NULL));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/doctor/domains", test_domains);
+  g_test_add_func ("/doctor/inventories", test_inventories);
+  g_test_add_func ("/doctor/detail", test_detail_is_cut_and_valid);
+  return g_test_run ();
+}
