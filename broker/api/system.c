@@ -36,6 +36,7 @@ sk_api_get_server (SkRequest *request)
   json_object_set_string_member (object, "api_version", "1.0");
   json_object_set_array_member (object, "api_extensions", extensions);
   json_object_set_int_member (object, "pid", getpid ());
+  json_object_set_int_member (object, "uid", geteuid ());
   json_object_set_int_member (object, "started", request->server->started);
   add_versions (object);
   json_object_set_string_member (auth, "user", request->who->user);
@@ -64,8 +65,12 @@ on_doctor (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (SkOperation) operation = data;
   GError *error = NULL;
   g_autofree char *text = sk_manager_doctor_finish (SK_MANAGER (source), result, &error);
-  JsonNode *report
-      = text ? sk_json_parse (text, strlen (text), SK_JSON_ANSWER_DEPTH, SK_JSON_ANSWER_NODES, &error) : NULL;
+  JsonNode *report = NULL;
+  if (text)
+    report = sk_json_parse (text, strlen (text), SK_JSON_ANSWER_DEPTH, SK_JSON_ANSWER_NODES, &error);
+  /* Our own text: that it is no JSON is our own mistake, not the caller's. */
+  if (text && !report)
+    error->code = SK_ERROR_INTERNAL;
   sk_operation_finish (operation, report, error);
 }
 

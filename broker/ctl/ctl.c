@@ -285,6 +285,20 @@ print_error_utf8 (const char *text)
   fputs (text, stderr);
 }
 
+/* Faults of the connection are told by the table's sentence; all others bring their own. */
+static void
+say_error (const GError *error)
+{
+  const SkErrorInfo *info = sk_error_info (error);
+  g_autofree char *text = sk_both_pick (error->message, sk_locale_is_japanese ());
+  gboolean bare
+      = info->code == SK_ERROR_PROTOCOL || info->code == SK_ERROR_LIMIT || info->code == SK_ERROR_INTERNAL;
+  if (bare && !g_str_has_prefix (text, SK_TR (info->en, info->ja)))
+    sk_ctl_say (SK_TR ("error: %s (%s)", "エラー: %s（%s）"), SK_TR (info->en, info->ja), text);
+  else
+    sk_ctl_say (SK_TR ("error: %s", "エラー: %s"), text);
+}
+
 int
 sk_ctl_main (int argc, char **argv)
 {
@@ -299,7 +313,7 @@ sk_ctl_main (int argc, char **argv)
     sk_ctl_complete (argc - 2, argv + 2);
   else if (!run_words (&ctl, argv + 1, &error))
     {
-      sk_ctl_say ("%s%s", SK_TR ("error: ", "エラー: "), error->message);
+      say_error (error);
       ctl.exit_status = sk_error_info (error)->exit_status;
     }
   fflush (stdout);

@@ -52,7 +52,20 @@ run_import (SkCtl *ctl, char **arguments, GError **error)
   return import (ctl, arguments[0], error);
 }
 
-/* The broker need not be root; this does, and the program itself says so. */
+/* The work needs root, which the broker of an installation is not. */
+static gboolean
+want_here (SkCtl *ctl)
+{
+  g_autoptr (JsonNode) broker = NULL;
+  if (sk_ctl_flag (ctl, "here"))
+    return TRUE;
+  if (geteuid () != 0)
+    return FALSE;
+  broker = sk_ctl_call (ctl, "GET", "/1.0", NULL, NULL);
+  return broker && JSON_NODE_HOLDS_OBJECT (broker)
+         && sk_json_get_int (json_node_get_object (broker), "uid", 0) != 0;
+}
+
 static gboolean
 build_here (SkCtl *ctl, GError **error)
 {
@@ -83,7 +96,7 @@ run_build (SkCtl *ctl, char **arguments, GError **error)
   g_autoptr (JsonNode) image = NULL;
   if (!body)
     return FALSE;
-  if (sk_ctl_flag (ctl, "here"))
+  if (want_here (ctl))
     return build_here (ctl, error);
   json_object_set_boolean_member (body, "build", TRUE);
   image = sk_ctl_call_and_wait (ctl, "POST", "/1.0/images", body, error);
