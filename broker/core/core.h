@@ -17,6 +17,8 @@
 #define SK_BOOT_SECONDS 900
 /* Restore and reconnect: seconds; minutes under TCG. */
 #define SK_RESTORE_SECONDS 300
+/* A guest that runs answers a greeting; as long as one that is silent may be silent. */
+#define SK_HELLO_SECONDS (SK_AGENT_PING_SECONDS * SK_AGENT_PING_MISSES)
 /* A painted picture: nothing new for this long, but do not wait for a page that never rests. */
 #define SK_SETTLE_QUIET_MS 2000
 #define SK_SETTLE_MAX_MS 30000

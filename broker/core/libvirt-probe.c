@@ -14,9 +14,20 @@
 /* A kernel on KVM says its first line within a second; a loaded host may need a few. */
 #define PROBE_SECONDS 15
 #define PROBE_WORD "Linux version"
+#define LOOK_MS 300
+/* What firmware says before is a few kilobytes. */
+#define PROBE_MAX 65536
+
+/* QEMU pauses a guest that KVM gives up on. */
+static gboolean
+still_runs (virDomainPtr domain)
+{
+  int state = VIR_DOMAIN_NOSTATE, reason;
+  return virDomainGetState (domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_RUNNING;
+}
 
 static gboolean
-wait_for_word (int fd)
+wait_for_word (virDomainPtr domain, int fd)
 {
   gint64 deadline = g_get_monotonic_time () + PROBE_SECONDS * G_USEC_PER_SEC;
   g_autoptr (GString) text = g_string_new (NULL);
@@ -24,9 +35,10 @@ wait_for_word (int fd)
   while (!strstr (text->str, PROBE_WORD))
     {
       struct pollfd p = { fd, POLLIN, 0 };
-      gint64 left = (deadline - g_get_monotonic_time ()) / 1000;
-      gssize n = left > 0 && poll (&p, 1, (int) left) == 1 ? read (fd, buffer, sizeof buffer) : 0;
-      if (n <= 0 || text->len > 65536)
+      int r = poll (&p, 1, LOOK_MS);
+      gssize n = r == 1 ? read (fd, buffer, sizeof buffer) : 0;
+      if (r < 0 || (r == 1 && n <= 0) || text->len > PROBE_MAX || g_get_monotonic_time () > deadline
+          || (r == 0 && !still_runs (domain)))
         return FALSE;
       for (gssize i = 0; i < n; i++)
         g_string_append_c (text, buffer[i] ? buffer[i] : ' ');
@@ -45,7 +57,7 @@ run_probe (SkBackend *backend, virConnectPtr connection, const char *kernel)
   if (domain)
     {
       fd = sk_fd_connect_unix (socket, SOCK_STREAM, NULL);
-      works = fd >= 0 && virDomainResume (domain) == 0 && wait_for_word (fd);
+      works = fd >= 0 && virDomainResume (domain) == 0 && wait_for_word (domain, fd);
       virDomainDestroyFlags (domain, 0);
       virDomainFree (domain);
     }

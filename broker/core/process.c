@@ -38,6 +38,7 @@ struct _SkProcess
   int control, memory;
   const SkRingHeader *ring; /* read-only mapping of the header, hostile */
   GPid started;             /* bubblewrap, or the worker itself without the sandbox */
+  guint64 started_at;       /* with it the pid cannot be mistaken for a later process's */
   guint watch, timer, death;
   guint state;
   SkPermit permit;
@@ -81,8 +82,9 @@ static gboolean
 write_pid_file (SkProcess *self, GError **error)
 {
   g_autofree char *path = file_of (self, ".pid");
+  self->started_at = start_time_of (self->started);
   g_autofree char *text
-      = g_strdup_printf ("%d %" G_GUINT64_FORMAT "\n", (int) self->started, start_time_of (self->started));
+      = g_strdup_printf ("%d %" G_GUINT64_FORMAT "\n", (int) self->started, self->started_at);
   return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
@@ -97,7 +99,10 @@ read_pid_file (SkProcess *self)
   GPid pid = words[0] ? (GPid) g_ascii_strtoll (words[0], NULL, 10) : 0;
   guint64 start = words[0] && words[1] ? g_ascii_strtoull (words[1], NULL, 10) : 0;
   if (start != 0 && start_time_of (pid) == start)
-    self->started = pid;
+    {
+      self->started = pid;
+      self->started_at = start;
+    }
 }
 
 static void
@@ -115,11 +120,12 @@ remove_files (SkProcess *self)
 static void
 kill_process (SkProcess *self)
 {
-  GPid worker = self->started > 0 ? sk_sandbox_worker_pid (self->started) : 0;
+  if (self->started <= 0 || start_time_of (self->started) != self->started_at)
+    return;
+  GPid worker = sk_sandbox_worker_pid (self->started);
   if (worker > 0)
     kill (worker, SIGKILL);
-  if (self->started > 0)
-    kill (self->started, SIGKILL);
+  kill (self->started, SIGKILL);
 }
 
 /* Reaps a child whatever became of its handle. */
@@ -145,7 +151,7 @@ static gboolean
 on_death (gpointer data)
 {
   g_autoptr (SkProcess) self = g_object_ref (data);
-  self->death = 0;
+  self->death = 0; /* its source's reference goes when this returns */
   kill_process (self);
   let_go (self);
   remove_files (self);
@@ -161,7 +167,7 @@ die_soon (SkProcess *self, const char *static_why)
     return;
   self->why = static_why;
   g_clear_handle_id (&self->watch, g_source_remove);
-  self->death = g_idle_add_full (G_PRIORITY_DEFAULT, on_death, self, NULL);
+  self->death = g_idle_add_full (G_PRIORITY_DEFAULT, on_death, g_object_ref (self), g_object_unref);
 }
 
 static gboolean
@@ -176,7 +182,7 @@ on_hello_late (gpointer data)
 static gboolean
 on_end_late (gpointer data)
 {
-  SkProcess *self = data;
+  g_autoptr (SkProcess) self = g_object_ref (data);
   self->timer = 0;
   die_soon (self, "it was told to end");
   return G_SOURCE_REMOVE;
@@ -495,7 +501,10 @@ end_worker (SkWorker *worker)
     }
   self->state = SK_WORKER_ENDING;
   g_clear_handle_id (&self->timer, g_source_remove);
-  self->timer = g_timeout_add_seconds (END_SECONDS, on_end_late, self);
+  /* With a reference of its own: who asked may let go of the handle, and the viewer still gets its good-bye.
+   */
+  self->timer = g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, END_SECONDS, on_end_late, g_object_ref (self),
+                                            g_object_unref);
 }
 
 static void

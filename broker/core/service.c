@@ -39,11 +39,12 @@ sk_service_prepare (const SkConfig *config, GError **error)
 {
   g_autofree char *path = g_build_filename (config->state_dir, "lock", NULL);
   sk_autofd int fd = -1;
-  umask (0027);
+  umask (0022); /* the folders get the modes named here */
   raise_file_limit ();
   if (!make_folder (config->state_dir, 0711, error) || !make_folder (config->runtime_dir, 0755, error)
       || !make_folder (config->image_dir, 0711, error))
     return -1;
+  umask (0027);
   fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd >= 0 && flock (fd, LOCK_EX | LOCK_NB) == 0)
     return sk_steal_fd (&fd);

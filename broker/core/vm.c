@@ -23,6 +23,7 @@ static void start_op (SkLiveVm *vm, SkVmOp op);
 static void begin_boot (SkLiveVm *vm);
 static void check_boot (SkLiveVm *vm);
 static void talk (SkLiveVm *vm);
+static void on_agent_lost (const char *why, gpointer data);
 
 /* -- predicates -------------------------------------------------------------------------------------------
  */
@@ -343,9 +344,21 @@ op_failed (SkLiveVm *vm, SkVmOp op, const GError *error)
 }
 
 static void
+on_agent_mute (gpointer data)
+{
+  g_autoptr (SkLiveVm) vm = sk_live_vm_ref (data);
+  vm->boot_timer = 0;
+  if (!sk_agent_link_is_up (vm->agent))
+    on_agent_lost ("no answer since the resume", vm);
+}
+
+/* An agent that spoke before is watched by its link; one of an earlier core's time has to speak first. */
+static void
 attached (SkLiveVm *vm)
 {
   sk_agent_link_set_running (vm->agent, TRUE);
+  if (!sk_agent_link_is_up (vm->agent))
+    sk_timer_set (vm->core->parts.clock, &vm->boot_timer, SK_HELLO_SECONDS * 1000, on_agent_mute, vm);
   talk (vm);
 }
 
