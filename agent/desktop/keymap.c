@@ -131,18 +131,21 @@ sk_keymap_jp_find (gunichar c, guint *ret_evdev, gboolean *ret_shift)
   return FALSE;
 }
 
-/* Keys that type characters on one board or another, the ones whose place differs. The keypad is left out:
- * its characters follow Num Lock on both sides alike. */
+/* The keypad's characters follow Num Lock on both sides alike. */
 static gboolean
-is_typing_key (guint evdev)
+is_keypad (guint evdev)
 {
-  return sk_keymap_jp_char (evdev, FALSE) != 0 || evdev == KEY_GRAVE || evdev == KEY_102ND;
+  return evdev == KEY_KPASTERISK || (evdev >= KEY_KP7 && evdev <= KEY_KPDOT) || evdev == KEY_KPENTER
+         || evdev == KEY_KPSLASH || evdev == KEY_KPEQUAL || evdev == KEY_KPCOMMA || evdev == KEY_KPJPCOMMA;
 }
 
+/* Kana mode of a Japanese board. Kana from a key that no board has are somebody's text (a screen keyboard).
+ */
 static gboolean
-is_kana (gunichar c)
+is_kana_of_board (guint evdev, gunichar c)
 {
-  return (c >= 0x3000 && c <= 0x30ff) || (c >= 0xff61 && c <= 0xff9f);
+  gboolean kana = (c >= 0x3000 && c <= 0x30ff) || (c >= 0xff61 && c <= 0xff9f);
+  return kana && sk_keymap_jp_char (evdev, FALSE) != 0;
 }
 
 SkKeyPlan
@@ -151,8 +154,8 @@ sk_keymap_plan (guint evdev, gunichar character, gboolean shift)
   SkKeyPlan plan = { SK_KEY_RAW, sk_keymap_scancode (evdev), shift, character };
   guint other;
   gboolean other_shift;
-  /* Kana mode of a Japanese board gives kana: those are for the guest's own input method to make. */
-  if (!is_typing_key (evdev) || !g_unichar_isprint (character) || is_kana (character))
+  /* Kana are for the guest's own input method to make. */
+  if (is_keypad (evdev) || !g_unichar_isprint (character) || is_kana_of_board (evdev, character))
     {
       plan.action = plan.scancode ? SK_KEY_RAW : SK_KEY_IGNORE;
       return plan;

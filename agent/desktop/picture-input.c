@@ -1,4 +1,5 @@
 #include "desktop/picture-private.h"
+#include <linux/input-event-codes.h>
 #include <math.h>
 
 /* Linux key codes start 8 later in X11, and Wayland kept that. */
@@ -28,6 +29,26 @@ send_text (const char *utf8, gpointer data)
     sk_rdp_client_text (self->client, utf8);
 }
 
+/* Keys that are known by what they are rather than by where they sit: remapped ones, and those of on-screen
+ * keyboards and tools, have key codes of their own making. */
+static guint
+get_evdev (guint keyval, guint keycode)
+{
+  switch (keyval)
+    {
+    case GDK_KEY_Zenkaku_Hankaku:
+    case GDK_KEY_Kanji:
+      return KEY_GRAVE;
+    case GDK_KEY_Henkan_Mode:
+      return KEY_HENKAN;
+    case GDK_KEY_Muhenkan:
+      return KEY_MUHENKAN;
+    case GDK_KEY_Hiragana_Katakana:
+      return KEY_KATAKANAHIRAGANA;
+    }
+  return keycode > X11_KEY_OFFSET ? keycode - X11_KEY_OFFSET : 0;
+}
+
 static gboolean
 is_reserved (GdkModifierType state)
 {
@@ -46,9 +67,8 @@ on_key_pressed (GtkEventControllerKey *controller, guint keyval, guint keycode, 
       sk_keyboard_release_all (&self->keyboard);
       return TRUE;
     }
-  if (keycode > X11_KEY_OFFSET)
-    sk_keyboard_press (&self->keyboard, keycode - X11_KEY_OFFSET, gdk_keyval_to_unicode (keyval),
-                       (state & GDK_SHIFT_MASK) != 0);
+  sk_keyboard_press (&self->keyboard, get_evdev (keyval, keycode), gdk_keyval_to_unicode (keyval),
+                     (state & GDK_SHIFT_MASK) != 0);
   return TRUE;
 }
 
@@ -57,8 +77,7 @@ on_key_released (GtkEventControllerKey *controller, guint keyval, guint keycode,
                  gpointer data)
 {
   SkPicture *self = data;
-  if (keycode > X11_KEY_OFFSET)
-    sk_keyboard_release (&self->keyboard, keycode - X11_KEY_OFFSET);
+  sk_keyboard_release (&self->keyboard, get_evdev (keyval, keycode));
 }
 
 static void

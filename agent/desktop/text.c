@@ -1,6 +1,7 @@
 #include "desktop/text.h"
 #include "common/error.h"
 #include "common/i18n.h"
+#include <string.h>
 
 void
 sk_text_clear (SkText *text)
@@ -16,9 +17,9 @@ sk_text_side (void)
 }
 
 const char *
-sk_text_app_name (void)
+sk_text_title (void)
 {
-  return SK_TR ("Internet", "インターネット");
+  return SK_TR ("インターネット側 (internet side) — Sekisho", "インターネット側 — Sekisho");
 }
 
 const char *
@@ -84,13 +85,24 @@ waiting (const SkLinkView *view)
   };
 }
 
+/* The core's reasons carry both languages: "English\nJapanese"; names and values stand for both. */
+static char *
+pick_language (const char *reason)
+{
+  const char *line_break = reason ? strchr (reason, '\n') : NULL;
+  if (!line_break)
+    return g_strdup (reason);
+  return sk_locale_is_japanese () ? g_strdup (line_break + 1) : g_strndup (reason, line_break - reason);
+}
+
 static SkText
 ended (const SkLinkView *view)
 {
+  g_autofree char *reason = pick_language (view->reason);
   SkText text = { .title = SK_TR ("The internet side was closed", "インターネット側を終了しました"),
                   .offer_again = TRUE };
-  if (view->reason && *view->reason)
-    text.detail = g_strdup_printf (SK_TR ("Reason: %s", "理由: %s"), view->reason);
+  if (reason && *reason)
+    text.detail = g_strdup_printf (SK_TR ("Reason: %s", "理由: %s"), reason);
   else
     text.detail = g_strdup (SK_TR ("Connect again to start with a new browser.",
                                    "もう一度つなぐと、新しいブラウザーで始まります。"));

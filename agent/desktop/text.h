@@ -18,7 +18,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkText, sk_text_clear)
 SkText sk_text_for_link (const SkLinkView *view);
 
 /* Fixed words, so that tests and both languages find them in one place. */
-const char *sk_text_side (void);     /* インターネット側 */
-const char *sk_text_app_name (void); /* インターネット */
+const char *sk_text_side (void); /* インターネット側 */
+/* Of the window; names the side in Japanese whatever the language, as the border of the view does. */
+const char *sk_text_title (void);
 const char *sk_text_connect_again (void);
 const char *sk_text_close (void);

@@ -298,7 +298,6 @@ SkWindow *
 sk_window_new (SkFrame *frame, const SkWindowActions *actions, gpointer data)
 {
   SkWindow *self = g_new0 (SkWindow, 1);
-  g_autofree char *title = g_strdup_printf ("%s — Sekisho", sk_text_side ());
   self->actions = *actions;
   self->data = data;
   self->window = GTK_WINDOW (gtk_window_new ());
@@ -306,7 +305,7 @@ sk_window_new (SkFrame *frame, const SkWindowActions *actions, gpointer data)
   sk_style_apply (gtk_widget_get_display (GTK_WIDGET (self->window)));
   gtk_widget_add_css_class (GTK_WIDGET (self->window), "sekisho");
   /* Never anything of the guest's: a title is where people look for whom they talk to. */
-  gtk_window_set_title (self->window, title);
+  gtk_window_set_title (self->window, sk_text_title ());
   gtk_window_set_icon_name (self->window, "jp.sekisho.Desktop");
   gtk_window_set_titlebar (self->window, sk_header_new (on_header_action, self));
   gtk_window_set_child (self->window, build_content (self));
