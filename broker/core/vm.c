@@ -2,6 +2,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "core/core.h"
+#include "rdp/border.h"
 #include <string.h>
 
 #define BIT(state) (1u << (state))
@@ -622,7 +623,10 @@ on_screen_ready (SkWorker *screen, gpointer data)
       = g_build_filename (vm->core->parts.runtime_dir, "vms", vm->row->id, "rdp.sock", NULL);
   if (sk_worker_is_busy (screen) || !pool || !vm->guest_user)
     return;
-  SkScreenJob job = { pool->row->width, pool->row->height, vm->guest_user, vm->guest_password, socket };
+  /* The pool's size is the viewer's, with the border: so nothing is resized at the click. */
+  SkScreenJob job
+      = { pool->row->width - 2 * SK_BORDER_SIDE, pool->row->height - SK_BORDER_TOP - SK_BORDER_SIDE,
+          vm->guest_user, vm->guest_password, socket };
   if (!sk_worker_start_screen (screen, &job, &error))
     fail_with (vm, SK_BOTH ("The screen could not be connected.", "画面を接続できませんでした。"), error);
 }
