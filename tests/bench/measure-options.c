@@ -132,7 +132,18 @@ take_option (Measure *m, const char *name, const char *value)
     return m->once = TRUE;
   if (strcmp (name, "end") == 0)
     return m->end = TRUE;
+  if (strcmp (name, "interactive") == 0)
+    return m->interactive = TRUE;
   return value && set_value (m, name, value) ? 2 : 0;
+}
+
+gboolean
+measure_parse_step (Measure *m, char *line)
+{
+  char *value = strchr (line, ' ');
+  if (value)
+    *value++ = '\0';
+  return take_step (m, line, value) > 0;
 }
 
 gboolean

@@ -10,6 +10,8 @@
  *   --wait-pixel X,Y,RRGGBB[,TOL]  --wait-frames N  --wait-size WxH             steps
  *   --type TEXT  --type-unicode TEXT  --key NAME[+NAME…]  --click X,Y[,BUTTON]  --wheel X,Y,AMOUNT
  *   --resize WxH  --dump FILE.ppm|FILE.png  --wait-end
+ *   --interactive  then more steps, one a line of standard input ("wait-frames 1"); each is answered by a
+ * line of JSON
  *   --end        end the session when done      --once    no retry while the broker starts */
 #include "measure.h"
 #include "common/error.h"
@@ -240,6 +242,28 @@ run_steps (Measure *m)
   return 0;
 }
 
+/* A test that does things to the broker between the steps. Each step has its own deadline. */
+static int
+run_interactive (Measure *m)
+{
+  char line[4096];
+  int status = 0;
+  printf ("{\"step\":\"picture\",\"ok\":true}\n");
+  fflush (stdout);
+  while (fgets (line, sizeof line, stdin))
+    {
+      line[strcspn (line, "\n")] = '\0';
+      gboolean known = measure_parse_step (m, line);
+      Step *step = known ? &g_array_index (m->steps, Step, m->steps->len - 1) : NULL;
+      m->deadline_us = sk_timing_now_us () + m->timeout * G_USEC_PER_SEC;
+      gboolean ok = known && do_step (m, step);
+      status |= !ok;
+      printf ("{\"step\":\"%s\",\"ok\":%s}\n", known ? step->name : "unknown", ok ? "true" : "false");
+      fflush (stdout);
+    }
+  return status;
+}
+
 /* The picture one waited for, else the first one. */
 static gint64
 content_time (Measure *m)
@@ -262,8 +286,8 @@ print_json (Measure *m, int status)
     const char *name;
     gint64 us;
   } phases[] = {
-    { "prepared", m->connect_us }, { "api_sent", m->sent_us },           { "api_answered", m->answered_us }, { "upgraded", m->upgraded_us },
-    { "rdp_connected", m->connected_us }, { "first_frame", m->picture_us },
+    { "prepared", m->connect_us },  { "api_sent", m->sent_us },           { "api_answered", m->answered_us },
+    { "upgraded", m->upgraded_us }, { "rdp_connected", m->connected_us }, { "first_frame", m->picture_us },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (phases); i++)
     if (phases[i].us)
@@ -325,7 +349,11 @@ main (int argc, char **argv)
   m.client = sk_rdp_client_new (m.frame, m.width, m.height, on_notify, &m);
   int status = 1;
   if (connect_rdp (&m, &error))
-    status = run_steps (&m);
+    {
+      status = run_steps (&m);
+      if (status == 0 && m.interactive)
+        status = run_interactive (&m);
+    }
   else
     fprintf (stderr, "sekisho-measure: %s\n", error->message);
   if (!measure_end (&m))

@@ -34,7 +34,7 @@ typedef struct
   const char *url, *pool, *attach, *address, *fingerprint, *user, *password;
   int width, height;
   gint64 timeout;
-  gboolean open, once, end;
+  gboolean open, once, end, interactive;
   GArray *steps;
   /* what happens */
   SkFrame *frame;
@@ -50,6 +50,8 @@ typedef struct
 
 /* measure-options.c */
 gboolean measure_parse (Measure *m, int argc, char **argv);
+/* "wait-frames 1", as a line of standard input; the text must outlive the step. FALSE: no such step. */
+gboolean measure_parse_step (Measure *m, char *line);
 /* measure-dump.c: the format follows the name */
 gboolean measure_dump (SkFrame *frame, const char *path);
 /* measure-api.c */

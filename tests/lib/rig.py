@@ -267,19 +267,14 @@ class Rig:
                 found.append(name)
         return found
 
-    def workers(self, kind='sekisho-'):
-        """Pids of screens and views that belong to this rig: inside their cage they have no path of ours, so by their parent chain's
-        command line (bubblewrap keeps it) or by their control socket's file."""
+    def workers(self, kind=''):
+        """Pids of this rig's screens and views inside their cages. kind: the beginning of "screen-VM" or "view-…"."""
         pids = []
-        for path in glob.glob('/proc/[0-9]*'):
-            try:
-                command = open(f'{path}/cmdline', 'rb').read().split(b'\0')
-            except OSError:
-                continue
-            name = os.path.basename(command[0].decode(errors='replace'))
-            if any(self.runtime.encode() in part for part in command) and kind in ' '.join(
-                    os.path.basename(c.decode(errors='replace')) for c in command) and name != 'sekishod':
-                pids.append(int(path[6:]))
+        for path in glob.glob(os.path.join(self.runtime, 'workers', f'{kind}*.pid')):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                outer = int(open(path).read().split()[0])
+                # bubblewrap is the parent of the caged process; killing it alone would leave the worker.
+                pids.append(int(open(f'/proc/{outer}/task/{outer}/children').read().split()[0]))
         return pids
 
     def overlays(self):

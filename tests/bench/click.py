@@ -1,0 +1,251 @@
+"""From the double-click to the first picture, beside direct FreeRDP connects in the same run.
+
+Four ways, taken in turns, all at the same desktop size, all timed from outside at the X server (xwait looks at one pixel every
+millisecond) except the hinted client, which has no window and says when the pixel is in its memory:
+
+  ours      `sekisho open` started -> the guest's page on the X display; from a warm (suspended) VM, a new VM for every click
+  stock     the stock xfreerdp3 started -> the guest's page on the X display; connecting directly to a guest that is logged in and running
+  hinted    a client that sets the primitives hint: connect() -> the page in its memory; the same guest
+  content   the same headless client against our broker: connect -> the page in its memory; a warm VM each (what `hinted` is compared with)
+
+The peers' guest is a VM of the same image without a broker, reached through port-relay (a framing loop in C). Then, measured once each:
+cold from disk (a stored VM) and cold boot.
+"""
+import argparse
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'lib'))
+from rig import Display, Rig, binary, run, wait_until  # noqa: E402
+
+WIDTH, HEIGHT = 1280, 800
+# The start page's background, right of its text and far from any edge of window, border and browser.
+PIXEL, COLOUR, TOLERANCE = (1150, 700), 'eef3f6', 8
+PHASES = ('main', 'api-sent', 'api-answered', 'upgraded', 'rdp-connected', 'first-frame', 'first-paint')
+
+
+def now_ns():
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def percentile(values, p):
+    values = sorted(values)
+    return values[min(len(values) - 1, round(p * (len(values) - 1)))]
+
+
+class Clock:
+    """Waits for the pixel on a display and tells when it came."""
+
+    def __init__(self, display):
+        self.display = display
+
+    def time(self, command, environment):
+        """Milliseconds from the start of a program until its picture is there; ends the program by the function returned."""
+        watcher = subprocess.Popen([binary('xwait'), f'{PIXEL[0]},{PIXEL[1]},{COLOUR},{TOLERANCE}', '60000'], stdout=subprocess.PIPE,
+                                   text=True, env=self.display.environment())
+        start = now_ns()
+        process = subprocess.Popen(command, env=self.display.environment(**environment, SEKISHO_TIMING_T0=str(start // 1000)),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seen = watcher.communicate()[0]
+
+        def stop():
+            process.terminate()
+            process.wait()
+            # The next watcher must not see this picture.
+            wait_until(lambda: self.display.pixel(*PIXEL) == (0, 0, 0), 20, 'an empty display')
+        if not seen:
+            stop()
+            raise TimeoutError(f'no picture from {command[0]}')
+        return (int(seen) - start) / 1e6, stop
+
+
+class Direct:
+    """A VM of the same image without a broker: the peers' guest."""
+
+    def __init__(self, rig, template):
+        self.name = f'sekisho-bench-{os.getpid()}'
+        self.dir = tempfile.mkdtemp(prefix='vm-', dir=rig.dir)
+        os.chmod(self.dir, 0o777)
+        xml = run('virsh', '-c', 'qemu:///system', 'dumpxml', '--inactive', template).stdout
+        disk = re.search(r"<source file='([^']*)'", xml).group(1)
+        overlay = os.path.join(self.dir, 'disk.qcow2')
+        base = json.loads(run('qemu-img', 'info', '-U', '--output=json', disk).stdout)['full-backing-filename']
+        run('qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, overlay)
+        xml = re.sub(r'<metadata>.*?</metadata>', '', xml, flags=re.S)
+        xml = re.sub(r'<name>.*?</name>', f'<name>{self.name}</name>', xml)
+        xml = re.sub(r'<uuid>.*?</uuid>', f'<uuid>{uuid.uuid4()}</uuid>', xml)
+        xml = xml.replace(disk, overlay)
+        self.sockets = {}
+        for port in ('agent', 'rdp'):
+            path = re.search(rf"path='([^']*)'/>\s*<target type='virtio' name='jp.sekisho.{port}.0'", xml).group(1)
+            self.sockets[port] = os.path.join(self.dir, port)
+            xml = xml.replace(path, self.sockets[port])
+        path = os.path.join(self.dir, 'domain.xml')
+        with open(path, 'w') as f:
+            f.write(xml)
+        run('virsh', '-c', 'qemu:///system', 'create', path)
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            self.port = s.getsockname()[1]
+        self.relay = subprocess.Popen([binary('port-relay'), self.sockets['agent'], self.sockets['rdp'], str(self.port)],
+                                      stdout=subprocess.PIPE, text=True)
+        self.user, self.password = self.relay.stdout.readline().split()
+
+    def stop(self):
+        self.relay.terminate()
+        self.relay.wait()
+        run('virsh', '-c', 'qemu:///system', 'destroy', self.name, check=False)
+
+
+def measure_content(*arguments, **environment):
+    """The headless client: milliseconds from connect() to the page in memory."""
+    out = run(binary('sekisho-measure'), *arguments, '--size', f'{WIDTH}x{HEIGHT}', '--wait-pixel',
+              f'{PIXEL[0]},{PIXEL[1]},{COLOUR},{TOLERANCE}', '--once', '--timeout', '120', env=dict(os.environ, **environment)).stdout
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def phases_of(path):
+    """Milliseconds between the phases that the launcher noted; the first is the click itself."""
+    marks = {}
+    with open(path) as f:
+        for line in f:
+            mark = json.loads(line)
+            marks.setdefault(mark['phase'], mark['us'])
+    os.unlink(path)
+    return {name: (marks[name] - marks['click']) / 1000 for name in PHASES if name in marks}
+
+
+class Bench:
+    def __init__(self, clicks, pools):
+        self.clicks, self.pools = clicks, pools
+        self.ours, self.stock, self.hinted, self.content, self.phases = [], [], [], [], []
+
+    def say(self, text):
+        print(text, file=sys.stderr, flush=True)
+
+    def click(self, rig, display, pool):
+        timing = os.path.join(rig.dir, 'timing.json')
+        environment = dict(SEKISHO_SOCKET=rig.socket, SEKISHO_TIMING=timing, XDG_RUNTIME_DIR=rig.dir, HOME=rig.dir, LANG='C.UTF-8')
+        ms, stop = Clock(display).time([binary('sekisho'), 'open', '--pool', pool, '--size', f'{WIDTH}x{HEIGHT}'], environment)
+        stop()
+        self.ours.append(ms)
+        self.phases.append(phases_of(timing))
+        self.say(f"ours {ms:.0f} ms  {({k: round(v) for k, v in self.phases[-1].items()})}")
+
+    def direct(self, rig, display, guest):
+        command = ['xfreerdp3', f'/v:127.0.0.1:{guest.port}', f'/u:{guest.user}', f'/p:{guest.password}', '/cert:ignore',
+                   f'/size:{WIDTH}x{HEIGHT}', '-decorations', '/log-level:OFF']
+        ms, stop = Clock(display).time(command, dict(HOME=rig.dir))
+        stop()
+        self.stock.append(ms)
+        answer = self.direct_hinted(guest)
+        self.hinted.append(answer)
+        self.say(f'stock {ms:.0f} ms, hinted {answer:.0f} ms')
+
+    @staticmethod
+    def direct_hinted(guest):
+        return measure_content('--rdp-address', f'127.0.0.1:{guest.port}', '--user', guest.user, '--password', guest.password)['content_ms']
+
+    def round(self, rig, display, guest, names):
+        """One click on every pool's one warm VM, with the peers in between; then all sessions end and the pools refill."""
+        for i, name in enumerate(names):
+            if i % 4 == 3:
+                self.content.append(measure_content('--open', '', '--pool', name, SEKISHO_SOCKET=rig.socket)['content_ms'])
+                self.say(f'content {self.content[-1]:.0f} ms')
+            else:
+                self.click(rig, display, name)
+            self.direct(rig, display, guest)
+        for session in rig.sessions():
+            rig.ctl('session', 'end', session['id'])
+        rig.wait(lambda: not rig.sessions(), 60, 'the sessions to end')
+
+    def run(self):
+        with Rig('bench-click') as rig:
+            rig.start()
+            names = [f'p{i}' for i in range(self.pools)]
+            for name in names:
+                rig.pool(name, warm=1, maximum=1, width=WIDTH, height=HEIGHT)
+            rig.wait_vms('warm', 1, 600)
+            display = Display()
+            guest = Direct(rig, rig.domains()[0])
+            try:
+                self.say('logging in the peers\' guest')
+                self.direct_hinted(guest)
+                while len(self.ours) < self.clicks:
+                    rig.wait(lambda: len(rig.vms('warm')) == len(names), 1800, 'all VMs to be warm')
+                    self.round(rig, display, guest, names)
+            finally:
+                guest.stop()
+                display.stop()
+            return self.result(self.cold(rig))
+
+    def cold(self, rig):
+        """Once each: a click when no VM exists (cold boot), and one when only a stored VM exists."""
+        for name in [p['name'] for p in rig.api('GET', '/1.0/pools')]:
+            rig.ctl('pool', 'delete', name, '--force')
+        rig.wait(lambda: not rig.vms(), 120, 'the VMs to go')
+        result = {}
+        rig.pool('cold', warm=0, stored=0, maximum=1, width=WIDTH, height=HEIGHT)
+        start = now_ns()
+        measure_cold = ('--open', '', '--size', f'{WIDTH}x{HEIGHT}', '--wait-pixel', f'{PIXEL[0]},{PIXEL[1]},{COLOUR},{TOLERANCE}', '--once',
+                        '--timeout', '600')
+        run(binary('sekisho-measure'), *measure_cold, '--pool', 'cold', env=dict(os.environ, SEKISHO_SOCKET=rig.socket))
+        result['boot_ms'] = (now_ns() - start) / 1e6
+        rig.ctl('pool', 'delete', 'cold', '--force')
+        rig.wait(lambda: not rig.vms(), 120, 'the VMs to go')
+        rig.pool('disk', warm=0, stored=1, maximum=1, width=WIDTH, height=HEIGHT)
+        rig.wait_vms('stored')
+        start = now_ns()
+        run(binary('sekisho-measure'), *measure_cold, '--pool', 'disk', env=dict(os.environ, SEKISHO_SOCKET=rig.socket))
+        result['stored_ms'] = (now_ns() - start) / 1e6
+        return result
+
+    def result(self, cold):
+        median = statistics.median
+        names = [name for name in PHASES if all(name in p for p in self.phases)]
+        return {
+            'clicks': len(self.ours), 'width': WIDTH, 'height': HEIGHT,
+            'p50_ms': median(self.ours), 'p95_ms': percentile(self.ours, .95), 'min_ms': min(self.ours), 'max_ms': max(self.ours),
+            'stock_p50_ms': median(self.stock), 'hinted_p50_ms': median(self.hinted), 'content_p50_ms': median(self.content),
+            'ratio_stock': median(self.ours) / median(self.stock),
+            'ratio_hinted': median(self.content) / median(self.hinted),
+            'ratio_p95': percentile(self.ours, .95) / median(self.ours),
+            'phases_p50_ms': {name: median(p[name] for p in self.phases) for name in names},
+            'cold': cold,
+        }
+
+
+def show(result):
+    print(f"clicks {result['clicks']}, {result['width']}x{result['height']}")
+    print(f"  click -> picture on the display  p50 {result['p50_ms']:7.1f} ms   p95 {result['p95_ms']:7.1f} ms   "
+          f"({result['min_ms']:.0f}-{result['max_ms']:.0f})   p95/p50 {result['ratio_p95']:.2f}")
+    print(f"  stock xfreerdp3, direct          p50 {result['stock_p50_ms']:7.1f} ms   ours / stock {result['ratio_stock']:.2f}")
+    print(f"  hinted client, direct            p50 {result['hinted_p50_ms']:7.1f} ms   "
+          f"ours (content {result['content_p50_ms']:.1f} ms) / hinted {result['ratio_hinted']:.2f}")
+    print('  phases, ms since the click: ' + ', '.join(f'{k} {v:.0f}' for k, v in result['phases_p50_ms'].items()))
+    print(f"  cold: stored VM {result['cold']['stored_ms'] / 1000:.1f} s, boot {result['cold']['boot_ms'] / 1000:.1f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--clicks', type=int, default=20)
+    parser.add_argument('--pools', type=int, default=8, help='VMs kept warm at once (1.5 GiB each)')
+    parser.add_argument('--format', choices=('table', 'json'), default='table')
+    options = parser.parse_args()
+    result = Bench(options.clicks, options.pools).run()
+    if options.format == 'json':
+        json.dump(result, sys.stdout, indent=2)
+        print()
+    else:
+        show(result)
+
+
+main()
