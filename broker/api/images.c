@@ -22,6 +22,7 @@ struct _SkImageBuild
   GDataInputStream *output;
   char *name, *dir;
   char *last; /* the last line it said: the reason, when it fails */
+  gboolean cancelled;
 };
 
 #define LINE_MAX_BYTES 1024
@@ -133,7 +134,7 @@ static void
 cancel_build (SkOperation *operation, gpointer data)
 {
   SkImageBuild *build = data;
-  g_clear_pointer (&build->last, g_free);
+  build->cancelled = TRUE;
   stop_process (build->process);
 }
 
@@ -177,8 +178,9 @@ finish_build (SkImageBuild *build)
   if (!g_subprocess_get_successful (build->process))
     {
       sk_operation_finish (build->operation, NULL,
-                           build->last ? g_error_new (SK_ERROR, SK_ERROR_UNAVAILABLE, "%s", build->last)
-                                       : g_error_new_literal (SK_ERROR, SK_ERROR_CANCELLED, "cancelled"));
+                           build->cancelled ? g_error_new_literal (SK_ERROR, SK_ERROR_CANCELLED, "cancelled")
+                                            : g_error_new (SK_ERROR, SK_ERROR_UNAVAILABLE, "%s",
+                                                           build->last ? build->last : "?"));
       return;
     }
   image = sk_manager_import_image (build->manager, *build->name ? build->name : NULL, build->dir, &error);

@@ -532,6 +532,12 @@ run_cancelled_build (gpointer data)
   g_autofree char *operation = NULL;
   g_autoptr (JsonNode) started = must_call (client, "POST", "/1.0/images", "{\"build\":true}", &operation),
                        nothing = NULL;
+  /* Only a builder that has begun can be slow to end. */
+  for (gboolean begun = FALSE; !begun;)
+    {
+      g_autoptr (JsonNode) shown = must_call (client, "GET", operation, NULL, NULL);
+      begun = JSON_NODE_HOLDS_OBJECT (json_object_get_member (json_node_get_object (shown), "metadata"));
+    }
   nothing = must_call (client, "DELETE", operation, NULL, NULL);
   g_assert_null (sk_client_wait (client, operation, 10, &error));
   g_assert_error (error, SK_ERROR, SK_ERROR_CANCELLED);
@@ -545,7 +551,7 @@ test_build (Fixture *f, gconstpointer unused)
   fixture_run (run_build, f);
   write_builder (f, "echo 'image: error: no disk'; exit 1");
   fixture_run (run_failing_build, f);
-  write_builder (f, "cat /dev/zero >/dev/null; true");
+  write_builder (f, "trap 'exit 1' TERM; echo started; cat /dev/zero >/dev/null");
   fixture_run (run_cancelled_build, f);
   g_assert_null (f->server->build);
   unlink (script);
@@ -619,6 +625,20 @@ run_crowd (gpointer data)
     close (fds[i]);
 }
 
+/* A kept connection that the server closed meanwhile is replaced without an error. */
+static void
+run_stale (gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr (SkClient) client = sk_client_new (f->path);
+  sk_autofd int other = -1;
+  g_autoptr (JsonNode) first = must_call (client, "GET", "/1.0", NULL, NULL), second = NULL;
+  /* One that is as idle, to see when the time is over. */
+  other = fixture_connect (f);
+  g_assert_true (is_closed (other));
+  second = must_call (client, "GET", "/1.0", NULL, NULL);
+}
+
 /* Asks for a list of 2 MiB and never takes it. */
 static void
 run_never_reads (gpointer data)
@@ -640,6 +660,7 @@ test_limits (Fixture *f, gconstpointer unused)
   fixture_run (run_slow_head, f);
   fixture_run (run_slow_body, f);
   fixture_run (run_idle, f);
+  fixture_run (run_stale, f);
   fixture_run (run_long_head, f);
   fixture_run (run_half_closed, f);
   fixture_run (run_crowd, f);
