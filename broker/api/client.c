@@ -18,7 +18,8 @@
 struct _SkClient
 {
   char *path;
-  int fd; /* kept open between calls; -1 = none */
+  int fd;        /* kept open between calls; -1 = none */
+  gboolean kept; /* it has been used before */
   char *en, *ja, *detail;
 };
 
@@ -98,6 +99,7 @@ ensure_connected (SkClient *client, GError **error)
   if (client->fd >= 0 && poll (&waiting, 1, 0) == 0)
     return TRUE;
   sk_clear_fd (&client->fd);
+  client->kept = FALSE;
   client->fd = connect_broker (client, error);
   return client->fd >= 0;
 }
@@ -126,14 +128,37 @@ check_line (const char *text, const char *what, GError **error)
   return TRUE;
 }
 
+/* A kept connection can end in the very moment it is used again. What may be asked twice is. */
+static gboolean
+may_repeat (const char *request, gboolean kept, const GError *error)
+{
+  return kept && !g_str_has_prefix (request, "POST ")
+         && g_error_matches (error, SK_ERROR, SK_ERROR_PEER_LOST);
+}
+
 static gboolean
 exchange (SkClient *client, const char *request, SkHttpHead *ret_head, GError **error)
 {
-  if (ensure_connected (client, error) && sk_http_write (client->fd, request, strlen (request), error)
-      && sk_http_read_head (client->fd, ret_head, error))
-    return TRUE;
-  sk_clear_fd (&client->fd);
-  return FALSE;
+  for (;;)
+    {
+      g_autoptr (GError) failed = NULL;
+      gboolean kept = FALSE;
+      if (ensure_connected (client, &failed))
+        {
+          kept = client->kept;
+          if (sk_http_write (client->fd, request, strlen (request), &failed)
+              && sk_http_read_head (client->fd, ret_head, &failed))
+            {
+              client->kept = TRUE;
+              return TRUE;
+            }
+        }
+      sk_clear_fd (&client->fd);
+      if (may_repeat (request, kept, failed))
+        continue;
+      g_propagate_error (error, g_steal_pointer (&failed));
+      return FALSE;
+    }
 }
 
 static JsonNode *

@@ -23,9 +23,13 @@ struct _SkImageBuild
   char *name, *dir;
   char *last; /* the last line it said: the reason, when it fails */
   gboolean cancelled;
+  guint stop_timer, stops;
 };
 
 #define LINE_MAX_BYTES 1024
+/* A signal can come between two commands of a script, which then waits for the next one's end: it is sent
+ * again, each second; after so many times for good. Tidying up takes the builder a second or two. */
+#define STOPS_MAX 15
 
 static const char *const image_files[] = { "image.qcow2", "vmlinuz", "initrd", "manifest.json" };
 
@@ -104,6 +108,7 @@ build_free (SkImageBuild *build)
 {
   if (build->server)
     build->server->build = NULL;
+  g_clear_handle_id (&build->stop_timer, g_source_remove);
   g_clear_object (&build->manager);
   g_clear_object (&build->process);
   g_clear_object (&build->output);
@@ -117,11 +122,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkImageBuild, build_free)
 
 /* The builder's whole process group: bash acts on a signal only when its child is done. */
 static void
-stop_process (GSubprocess *process)
+stop_process (GSubprocess *process, int number)
 {
   const char *pid = g_subprocess_get_identifier (process);
   if (pid)
-    kill (-atoi (pid), SIGTERM);
+    kill (-atoi (pid), number);
 }
 
 static void
@@ -130,12 +135,21 @@ make_group (gpointer data)
   setpgid (0, 0);
 }
 
+static gboolean
+on_stop_again (gpointer data)
+{
+  SkImageBuild *build = data;
+  stop_process (build->process, ++build->stops < STOPS_MAX ? SIGTERM : SIGKILL);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
 cancel_build (SkOperation *operation, gpointer data)
 {
   SkImageBuild *build = data;
   build->cancelled = TRUE;
-  stop_process (build->process);
+  build->stop_timer = g_timeout_add_seconds (1, on_stop_again, build);
+  stop_process (build->process, SIGTERM);
 }
 
 void
@@ -143,7 +157,7 @@ sk_api_images_stop (SkApiServer *server)
 {
   if (!server->build)
     return;
-  stop_process (server->build->process);
+  stop_process (server->build->process, SIGTERM);
   server->build->server = NULL;
   server->build = NULL;
 }
@@ -250,7 +264,7 @@ start_build (SkImageBuild *build, const SkIdentity *who, GError **error)
       = sk_operation_new (server->operations, who, "Building an image", NULL, cancel_build, build, error);
   if (!build->operation)
     {
-      stop_process (build->process);
+      stop_process (build->process, SIGTERM);
       return FALSE;
     }
   sk_operation_ref (build->operation);

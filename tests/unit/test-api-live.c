@@ -1,11 +1,13 @@
 /* What happens over time: the queue, tickets, the RDP upgrade, events, builds; and clients that mean harm. */
 #include "api-fixture.h"
 #include "api/head.h"
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define SESSION "11111111-0000-4000-8000-000000000001"
 
@@ -492,13 +494,15 @@ run_build (gpointer data)
   Fixture *f = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (SkClient) client = sk_client_new (f->path);
-  g_autofree char *operation = NULL;
+  g_autofree char *operation = NULL, *go = g_build_filename (f->dir, "go", NULL);
   g_autoptr (JsonNode) started
       = must_call (client, "POST", "/1.0/images", "{\"build\":true,\"name\":\"new\"}", &operation);
   g_autoptr (JsonNode) image = NULL, nothing = NULL;
   g_assert_null (call (client, "POST", "/1.0/images", "{\"build\":true}", NULL, &error));
   g_assert_error (error, SK_ERROR, SK_ERROR_CONFLICT);
   g_clear_error (&error);
+  sk_autofd int fifo = open (go, O_WRONLY);
+  g_assert_cmpint (write (fifo, "go\n", 3), ==, 3);
   image = sk_client_wait (client, operation, 10, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (member (image, NULL, "name"), ==, "new");
@@ -547,7 +551,11 @@ static void
 test_build (Fixture *f, gconstpointer unused)
 {
   g_autofree char *script = g_build_filename (f->dir, "build-image", NULL);
-  write_builder (f, "echo 'image: [1/2] 作る / making'; echo '{}' >\"$4/manifest.json\"");
+  g_autofree char *go = g_build_filename (f->dir, "go", NULL);
+  /* Waits to be told, so that the second request meets it. */
+  g_assert_cmpint (mkfifo (go, 0600), ==, 0);
+  write_builder (
+      f, "echo 'image: [1/2] 作る / making'; read -r _ <\"${4%/*}/go\"; echo '{}' >\"$4/manifest.json\"");
   fixture_run (run_build, f);
   write_builder (f, "echo 'image: error: no disk'; exit 1");
   fixture_run (run_failing_build, f);
@@ -555,6 +563,7 @@ test_build (Fixture *f, gconstpointer unused)
   fixture_run (run_cancelled_build, f);
   g_assert_null (f->server->build);
   unlink (script);
+  unlink (go);
 }
 
 /* -- clients that mean harm ----------------------------------------------------------------------------- */
