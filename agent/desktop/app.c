@@ -195,8 +195,8 @@ static gboolean
 picture_fits (App *app)
 {
   int width, height;
-  sk_frame_lock (app->frame, &width, &height);
-  sk_frame_unlock (app->frame);
+  sk_pixels_lock (app->frame, &width, &height);
+  sk_pixels_unlock (app->frame);
   return width == app->room_width && height == app->room_height;
 }
 
@@ -455,7 +455,7 @@ app_clear (App *app)
   g_clear_pointer (&app->window, sk_window_free);
   g_source_destroy (app->wake);
   g_source_unref (app->wake);
-  sk_frame_unref (app->frame);
+  sk_pixels_unref (app->frame);
   g_mutex_clear (&app->early_mutex);
   g_main_loop_unref (app->loop);
 }
@@ -467,7 +467,7 @@ app_init (App *app, const SkDesktopStart *start)
   app->instance = start->instance;
   app->resident = start->options->command == SK_COMMAND_BACKGROUND;
   g_mutex_init (&app->early_mutex);
-  app->frame = sk_frame_new ();
+  app->frame = sk_pixels_new ();
   app->loop = g_main_loop_new (NULL, FALSE);
   app->wake = g_source_new (&wake_funcs, sizeof (GSource));
   /* Pictures before drawing (GDK's redraw priority is lower), after input. */

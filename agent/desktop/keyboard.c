@@ -38,13 +38,44 @@ send_character (SkKeyboard *k, gunichar character)
   k->text (utf8, k->data);
 }
 
+/* Translated keys can meet on one code: it goes up with the last of them. */
+static gboolean
+is_held (const SkKeyboard *k, guint scancode)
+{
+  for (guint evdev = 0; evdev < SK_KEYBOARD_KEYS; evdev++)
+    if (k->down[evdev] == scancode)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+forget (SkKeyboard *k, guint scancode)
+{
+  for (guint evdev = 0; evdev < SK_KEYBOARD_KEYS; evdev++)
+    if (k->down[evdev] == scancode)
+      k->down[evdev] = 0;
+}
+
+/* Only a tap: Shift goes back at once, and a key held across that would repeat as another one. */
+static void
+tap (SkKeyboard *k, guint scancode, gboolean shift)
+{
+  gboolean repeat = is_held (k, scancode);
+  turn_shift (k, shift, FALSE);
+  k->key (scancode, TRUE, repeat, k->data);
+  k->key (scancode, FALSE, FALSE, k->data);
+  forget (k, scancode);
+  turn_shift (k, shift, TRUE);
+}
+
 void
 sk_keyboard_press (SkKeyboard *k, guint evdev, gunichar character, gboolean shift)
 {
   if (evdev >= SK_KEYBOARD_KEYS)
     return;
   SkKeyPlan plan = sk_keymap_plan (evdev, character, shift);
-  gboolean repeat = k->down[evdev] != 0;
+  if (k->down[evdev] != plan.scancode)
+    sk_keyboard_release (k, evdev);
   if (plan.action == SK_KEY_IGNORE)
     return;
   if (plan.action == SK_KEY_UNICODE)
@@ -52,19 +83,13 @@ sk_keyboard_press (SkKeyboard *k, guint evdev, gunichar character, gboolean shif
       send_character (k, plan.character);
       return;
     }
-  gboolean needs_shift = is_shift (evdev) ? shift_is_down (k) : plan.shift;
-  gboolean turned = shift_is_down (k) != needs_shift;
-  turn_shift (k, needs_shift, FALSE);
-  k->key (plan.scancode, TRUE, repeat && !turned, k->data);
-  if (turned || plan.scancode == SK_SCANCODE_PAUSE)
+  if (plan.scancode == SK_SCANCODE_PAUSE || (!is_shift (evdev) && plan.shift != shift_is_down (k)))
     {
-      /* Only a tap: Shift goes back at once, and a key held across that would repeat as another one. */
-      k->key (plan.scancode, FALSE, FALSE, k->data);
-      turn_shift (k, needs_shift, TRUE);
-      k->down[evdev] = 0;
+      tap (k, plan.scancode, is_shift (evdev) ? shift_is_down (k) : plan.shift);
+      return;
     }
-  else
-    k->down[evdev] = plan.scancode;
+  k->key (plan.scancode, TRUE, is_held (k, plan.scancode), k->data);
+  k->down[evdev] = plan.scancode;
 }
 
 void
@@ -72,8 +97,10 @@ sk_keyboard_release (SkKeyboard *k, guint evdev)
 {
   if (evdev >= SK_KEYBOARD_KEYS || !k->down[evdev])
     return;
-  k->key (k->down[evdev], FALSE, FALSE, k->data);
+  guint scancode = k->down[evdev];
   k->down[evdev] = 0;
+  if (!is_held (k, scancode))
+    k->key (scancode, FALSE, FALSE, k->data);
 }
 
 void

@@ -131,12 +131,14 @@ sk_keymap_jp_find (gunichar c, guint *ret_evdev, gboolean *ret_shift)
   return FALSE;
 }
 
-/* The keypad's characters follow Num Lock on both sides alike. */
+/* The keypad's characters follow Num Lock on both sides alike; modifiers are what they are. */
 static gboolean
-is_keypad (guint evdev)
+is_never_translated (guint evdev)
 {
-  return evdev == KEY_KPASTERISK || (evdev >= KEY_KP7 && evdev <= KEY_KPDOT) || evdev == KEY_KPENTER
-         || evdev == KEY_KPSLASH || evdev == KEY_KPEQUAL || evdev == KEY_KPCOMMA || evdev == KEY_KPJPCOMMA;
+  return evdev == KEY_LEFTSHIFT || evdev == KEY_RIGHTSHIFT || evdev == KEY_LEFTCTRL || evdev == KEY_RIGHTCTRL
+         || evdev == KEY_LEFTALT || evdev == KEY_RIGHTALT || evdev == KEY_CAPSLOCK || evdev == KEY_KPASTERISK
+         || (evdev >= KEY_KP7 && evdev <= KEY_KPDOT) || evdev == KEY_KPENTER || evdev == KEY_KPSLASH
+         || evdev == KEY_KPEQUAL || evdev == KEY_KPCOMMA || evdev == KEY_KPJPCOMMA;
 }
 
 /* Kana mode of a Japanese board. Kana from a key that no board has are somebody's text (a screen keyboard).
@@ -155,7 +157,7 @@ sk_keymap_plan (guint evdev, gunichar character, gboolean shift)
   guint other;
   gboolean other_shift;
   /* Kana are for the guest's own input method to make. */
-  if (is_keypad (evdev) || !g_unichar_isprint (character) || is_kana_of_board (evdev, character))
+  if (is_never_translated (evdev) || !g_unichar_isprint (character) || is_kana_of_board (evdev, character))
     {
       plan.action = plan.scancode ? SK_KEY_RAW : SK_KEY_IGNORE;
       return plan;

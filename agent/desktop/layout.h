@@ -1,6 +1,6 @@
 /* Where the picture goes in the window, in device pixels. Pure; any thread. */
 #pragma once
-#include "desktop/frame.h"
+#include "desktop/pixels.h"
 
 typedef struct
 {

@@ -10,7 +10,7 @@
 struct _SkPicture
 {
   GtkWidget parent_instance;
-  SkFrame *frame;
+  SkPixels *frame;
   SkRdpClient *client; /* not owned */
 
   int width, height; /* of the textures */

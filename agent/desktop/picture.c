@@ -144,11 +144,11 @@ fill_tiles (SkPicture *self, const guint8 *pixels)
 static void
 refresh (SkPicture *self)
 {
-  SkRect rects[SK_FRAME_RECTS_MAX];
+  SkRect rects[SK_PIXELS_RECTS_MAX];
   gboolean resized;
   int width, height;
-  const guint8 *pixels = sk_frame_lock (self->frame, &width, &height);
-  guint n = sk_frame_take_damage (self->frame, rects, &resized);
+  const guint8 *pixels = sk_pixels_lock (self->frame, &width, &height);
+  guint n = sk_pixels_take_damage (self->frame, rects, &resized);
   if (pixels && (resized || width != self->width || height != self->height))
     take_size (self, width, height);
   for (guint i = 0; i < n; i++)
@@ -158,7 +158,7 @@ refresh (SkPicture *self)
     fill_tiles (self, pixels);
   else if (pixels && !self->whole)
     self->whole = make_texture (pixels, (gsize) width * 4, (SkRect){ 0, 0, width, height });
-  sk_frame_unlock (self->frame);
+  sk_pixels_unlock (self->frame);
 }
 
 void
@@ -213,7 +213,7 @@ sk_picture_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   append_picture (self, snapshot);
   if (self->faded)
     gtk_snapshot_pop (snapshot);
-  self->in_this_paint = !self->faded && sk_frame_serial (self->frame) > self->serial_before;
+  self->in_this_paint = !self->faded && sk_pixels_serial (self->frame) > self->serial_before;
 }
 
 static void
@@ -230,7 +230,7 @@ on_after_paint (GdkFrameClock *clock, gpointer data)
 void
 sk_picture_expect_first (SkPicture *self)
 {
-  self->serial_before = sk_frame_serial (self->frame);
+  self->serial_before = sk_pixels_serial (self->frame);
   self->expects_first = TRUE;
   self->in_this_paint = FALSE;
 }
@@ -302,7 +302,7 @@ sk_picture_finalize (GObject *object)
   forget_textures (self);
   g_free (self->tiles);
   g_clear_object (&self->im);
-  sk_frame_unref (self->frame);
+  sk_pixels_unref (self->frame);
   G_OBJECT_CLASS (sk_picture_parent_class)->finalize (object);
 }
 
@@ -350,10 +350,10 @@ sk_picture_init (SkPicture *self)
 }
 
 SkPicture *
-sk_picture_new (SkFrame *frame)
+sk_picture_new (SkPixels *frame)
 {
   SkPicture *self = g_object_new (SK_TYPE_PICTURE, NULL);
-  self->frame = sk_frame_ref (frame);
+  self->frame = sk_pixels_ref (frame);
   self->expects_first = TRUE;
   return self;
 }

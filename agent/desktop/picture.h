@@ -12,7 +12,7 @@ G_DECLARE_FINAL_TYPE (SkPicture, sk_picture, SK, PICTURE, GtkWidget)
  *   "painted": a frame is on the screen for the first time since sk_picture_expect_first()
  *   "reserved-key" (guint keyval): a combination with Ctrl+Alt that belongs to the window; TRUE = taken */
 
-SkPicture *sk_picture_new (SkFrame *frame);
+SkPicture *sk_picture_new (SkPixels *frame);
 /* Where input goes; NULL: nowhere. Not owned: set NULL before freeing it. */
 void sk_picture_set_client (SkPicture *picture, SkRdpClient *client);
 /* The frame changed. */

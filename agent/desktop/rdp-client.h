@@ -9,7 +9,7 @@
  * the one named by the ticket; no channel exists but display control; no orders, caches, redirection, or
  * files. */
 #pragma once
-#include "desktop/frame.h"
+#include "desktop/pixels.h"
 #include <gio/gio.h>
 
 typedef struct _SkRdpClient SkRdpClient;
@@ -40,7 +40,7 @@ typedef struct
 
 /* The frame is kept by reference, and shared between clients that follow each other. width and height: what
  * the picture will probably have, so that its memory is ready; 0: not known. */
-SkRdpClient *sk_rdp_client_new (SkFrame *frame, int width, int height, SkRdpNotify notify, gpointer data);
+SkRdpClient *sk_rdp_client_new (SkPixels *frame, int width, int height, SkRdpNotify notify, gpointer data);
 /* Once. FALSE when the fingerprint is malformed (SK_ERROR_INVALID; fd is closed). */
 gboolean sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

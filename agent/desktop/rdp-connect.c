@@ -57,7 +57,7 @@ prepare_pixels (SkRdpClient *client)
   client->pixels = winpr_aligned_malloc (size, 32);
   if (client->pixels)
     memset (client->pixels, 0, size);
-  sk_frame_reserve (client->frame, client->expected_width, client->expected_height);
+  sk_pixels_reserve (client->frame, client->expected_width, client->expected_height);
 }
 
 static gboolean

@@ -11,7 +11,7 @@
 static void
 add_pending (SkRdpClient *client, SkRect rect)
 {
-  if (client->n_pending < SK_FRAME_RECTS_MAX)
+  if (client->n_pending < SK_PIXELS_RECTS_MAX)
     {
       client->pending[client->n_pending++] = rect;
       return;
@@ -27,8 +27,8 @@ publish (SkRdpClient *client, rdpGdi *gdi)
 {
   if (client->n_pending == 0 || client->in_frame)
     return;
-  gboolean ok = sk_frame_publish (client->frame, gdi->primary_buffer, gdi->stride, gdi->width, gdi->height,
-                                  client->pending, client->n_pending);
+  gboolean ok = sk_pixels_publish (client->frame, gdi->primary_buffer, gdi->stride, gdi->width, gdi->height,
+                                   client->pending, client->n_pending);
   client->n_pending = 0;
   if (!ok)
     return;

@@ -29,7 +29,7 @@ struct _SkRdpClient
 {
   GThread *thread;
   int expected_width, expected_height;
-  SkFrame *frame;
+  SkPixels *frame;
   SkRdpNotify notify;
   gpointer notify_data;
   int wake_fd; /* written after every change that the RDP thread has to see */
@@ -53,7 +53,7 @@ struct _SkRdpClient
   gboolean certificate_refused;
   gboolean in_frame; /* between the server's frame markers */
   gboolean has_picture;
-  SkRect pending[SK_FRAME_RECTS_MAX];
+  SkRect pending[SK_PIXELS_RECTS_MAX];
   guint n_pending;
   BYTE *pixels; /* for the library's picture, if it gets the expected size */
   guint planar_width, planar_height;

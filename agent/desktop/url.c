@@ -40,6 +40,9 @@ sk_url_normalise (const char *untrusted_text, GError **error)
   if (!untrusted_text || !*untrusted_text || !g_utf8_validate (untrusted_text, -1, NULL))
     return refuse (error, SK_TR ("Enter an address such as https://www.example.jp/",
                                  "https://www.example.jp/ のようなアドレスを入力してください。"));
+  if (untrusted_text[0] == '-')
+    return refuse (error,
+                   SK_TR ("An address cannot start with a hyphen.", "アドレスはハイフンで始められません。"));
   if (strlen (untrusted_text) > SK_URL_MAX - strlen ("https://"))
     return refuse (error, SK_TR ("This address is too long.", "アドレスが長すぎます。"));
   if (has_blank_or_control (untrusted_text))

@@ -295,7 +295,7 @@ connect_signals (SkWindow *self)
 }
 
 SkWindow *
-sk_window_new (SkFrame *frame, const SkWindowActions *actions, gpointer data)
+sk_window_new (SkPixels *frame, const SkWindowActions *actions, gpointer data)
 {
   SkWindow *self = g_new0 (SkWindow, 1);
   self->actions = *actions;

@@ -17,7 +17,7 @@ typedef struct
 
 typedef struct _SkWindow SkWindow;
 
-SkWindow *sk_window_new (SkFrame *frame, const SkWindowActions *actions, gpointer data);
+SkWindow *sk_window_new (SkPixels *frame, const SkWindowActions *actions, gpointer data);
 void sk_window_free (SkWindow *window);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkWindow, sk_window_free)
 

@@ -4,9 +4,9 @@
 
 /* B G R x → R G B */
 static guint8 *
-copy_rgb (SkFrame *frame, int *ret_width, int *ret_height)
+copy_rgb (SkPixels *frame, int *ret_width, int *ret_height)
 {
-  const guint8 *from = sk_frame_lock (frame, ret_width, ret_height);
+  const guint8 *from = sk_pixels_lock (frame, ret_width, ret_height);
   gsize count = (gsize) *ret_width * *ret_height;
   guint8 *rgb = from ? g_malloc (count * 3) : NULL;
   for (gsize i = 0; rgb && i < count; i++)
@@ -15,7 +15,7 @@ copy_rgb (SkFrame *frame, int *ret_width, int *ret_height)
       rgb[i * 3 + 1] = from[i * 4 + 1];
       rgb[i * 3 + 2] = from[i * 4];
     }
-  sk_frame_unlock (frame);
+  sk_pixels_unlock (frame);
   return rgb;
 }
 
@@ -32,7 +32,7 @@ write_ppm (const guint8 *rgb, int width, int height, const char *path)
 }
 
 gboolean
-measure_dump (SkFrame *frame, const char *path)
+measure_dump (SkPixels *frame, const char *path)
 {
   int width, height;
   g_autofree guint8 *rgb = copy_rgb (frame, &width, &height);

@@ -84,15 +84,15 @@ has_ended (Measure *m, const Step *step)
 static gboolean
 has_frames (Measure *m, const Step *step)
 {
-  return sk_frame_serial (m->frame) >= m->serial_before + step->x;
+  return sk_pixels_serial (m->frame) >= m->serial_before + step->x;
 }
 
 static gboolean
 has_size (Measure *m, const Step *step)
 {
   int width, height;
-  sk_frame_lock (m->frame, &width, &height);
-  sk_frame_unlock (m->frame);
+  sk_pixels_lock (m->frame, &width, &height);
+  sk_pixels_unlock (m->frame);
   return width == step->x && height == step->y;
 }
 
@@ -107,7 +107,7 @@ has_colour (Measure *m, const Step *step)
 {
   int width, height;
   gboolean same = FALSE;
-  const guint8 *pixels = sk_frame_lock (m->frame, &width, &height);
+  const guint8 *pixels = sk_pixels_lock (m->frame, &width, &height);
   if (pixels && step->x < width && step->y < height)
     {
       const guint8 *p = pixels + ((gsize) step->y * width + step->x) * 4;
@@ -116,7 +116,7 @@ has_colour (Measure *m, const Step *step)
              && near (p[1], step->colour >> 8 & 255, step->tolerance)
              && near (p[0], step->colour & 255, step->tolerance);
     }
-  sk_frame_unlock (m->frame);
+  sk_pixels_unlock (m->frame);
   return same;
 }
 
@@ -185,7 +185,7 @@ do_click (Measure *m, const Step *step)
 static gboolean
 do_step (Measure *m, const Step *step)
 {
-  m->serial_before = sk_frame_serial (m->frame);
+  m->serial_before = sk_pixels_serial (m->frame);
   switch (step->type)
     {
     case STEP_WAIT_PIXEL:
@@ -345,7 +345,7 @@ main (int argc, char **argv)
     return 2;
   m.deadline_us = m.start_us + m.timeout * G_USEC_PER_SEC;
   m.wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  m.frame = sk_frame_new ();
+  m.frame = sk_pixels_new ();
   m.client = sk_rdp_client_new (m.frame, m.width, m.height, on_notify, &m);
   int status = 1;
   if (connect_rdp (&m, &error))
@@ -360,7 +360,7 @@ main (int argc, char **argv)
     status = 1;
   print_json (&m, status);
   sk_rdp_client_free (m.client);
-  sk_frame_unref (m.frame);
+  sk_pixels_unref (m.frame);
   g_array_unref (m.steps);
   g_free (m.session);
   return status;

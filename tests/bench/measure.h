@@ -37,7 +37,7 @@ typedef struct
   gboolean open, once, end, interactive;
   GArray *steps;
   /* what happens */
-  SkFrame *frame;
+  SkPixels *frame;
   SkRdpClient *client;
   SkLink *link; /* NULL with --rdp-address */
   char *ticket_fingerprint;
@@ -53,7 +53,7 @@ gboolean measure_parse (Measure *m, int argc, char **argv);
 /* "wait-frames 1", as a line of standard input; the text must outlive the step. FALSE: no such step. */
 gboolean measure_parse_step (Measure *m, char *line);
 /* measure-dump.c: the format follows the name */
-gboolean measure_dump (SkFrame *frame, const char *path);
+gboolean measure_dump (SkPixels *frame, const char *path);
 /* measure-api.c */
 gboolean measure_connect_api (Measure *m, SkRdpTarget *target, GError **error);
 /* FALSE: --end was asked for and did not happen. */

@@ -101,6 +101,17 @@ sk_mock_manager_emit (SkManager *m, const char *type, const char *id, const char
   g_signal_emit_by_name (m, "event", type, id, state, text);
 }
 
+void
+sk_mock_manager_set_session_state (SkManager *m, const char *id, SkSessionState state)
+{
+  for (guint i = 0; i < m->sessions->len; i++)
+    {
+      SkSession *session = g_ptr_array_index (m->sessions, i);
+      if (g_strcmp0 (session->id, id) == 0)
+        session->state = state;
+    }
+}
+
 static gpointer
 not_found (const char *what, GError **error)
 {

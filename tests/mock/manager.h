@@ -12,6 +12,8 @@ void sk_mock_manager_serve_queue (SkManager *);
 void sk_mock_manager_set_no_views (SkManager *, guint times);
 void
 sk_mock_manager_emit (SkManager *, const char *type, const char *id, const char *state, const char *text);
+/* As if its viewer came or went; no event. */
+void sk_mock_manager_set_session_state (SkManager *, const char *id, SkSessionState state);
 void sk_mock_manager_finish_drain (SkManager *);
 /* The viewer's stream of the last attach, -1 if none. Stays the mock's. */
 int sk_mock_manager_attached_fd (SkManager *);

@@ -1,36 +1,36 @@
-#include "desktop/frame.h"
+#include "desktop/pixels.h"
 #include <string.h>
 
-struct _SkFrame
+struct _SkPixels
 {
   gatomicrefcount refs;
   GMutex mutex;
   guint8 *pixels;
   int width, height;
   guint64 serial;
-  SkRect rects[SK_FRAME_RECTS_MAX];
+  SkRect rects[SK_PIXELS_RECTS_MAX];
   guint n_rects;
   gboolean resized;
 };
 
-SkFrame *
-sk_frame_new (void)
+SkPixels *
+sk_pixels_new (void)
 {
-  SkFrame *frame = g_new0 (SkFrame, 1);
+  SkPixels *frame = g_new0 (SkPixels, 1);
   g_atomic_ref_count_init (&frame->refs);
   g_mutex_init (&frame->mutex);
   return frame;
 }
 
-SkFrame *
-sk_frame_ref (SkFrame *frame)
+SkPixels *
+sk_pixels_ref (SkPixels *frame)
 {
   g_atomic_ref_count_inc (&frame->refs);
   return frame;
 }
 
 void
-sk_frame_unref (SkFrame *frame)
+sk_pixels_unref (SkPixels *frame)
 {
   if (!frame || !g_atomic_ref_count_dec (&frame->refs))
     return;
@@ -63,12 +63,12 @@ sk_rect_intersect (SkRect a, SkRect b)
 static gboolean
 size_is_allowed (int width, int height)
 {
-  return width > 0 && height > 0 && width <= SK_FRAME_SIDE_MAX && height <= SK_FRAME_SIDE_MAX
-         && (guint64) width * height <= SK_FRAME_PIXELS_MAX;
+  return width > 0 && height > 0 && width <= SK_PIXELS_SIDE_MAX && height <= SK_PIXELS_SIDE_MAX
+         && (guint64) width * height <= SK_PIXELS_COUNT_MAX;
 }
 
 static gboolean
-ensure_size (SkFrame *frame, int width, int height)
+ensure_size (SkPixels *frame, int width, int height)
 {
   if (frame->width == width && frame->height == height)
     return TRUE;
@@ -88,7 +88,7 @@ ensure_size (SkFrame *frame, int width, int height)
 }
 
 void
-sk_frame_reserve (SkFrame *frame, int width, int height)
+sk_pixels_reserve (SkPixels *frame, int width, int height)
 {
   g_mutex_lock (&frame->mutex);
   if (frame->serial == 0 && size_is_allowed (width, height) && !ensure_size (frame, width, height))
@@ -97,9 +97,9 @@ sk_frame_reserve (SkFrame *frame, int width, int height)
 }
 
 static void
-add_damage (SkFrame *frame, SkRect rect)
+add_damage (SkPixels *frame, SkRect rect)
 {
-  if (frame->n_rects < SK_FRAME_RECTS_MAX)
+  if (frame->n_rects < SK_PIXELS_RECTS_MAX)
     {
       frame->rects[frame->n_rects++] = rect;
       return;
@@ -112,7 +112,7 @@ add_damage (SkFrame *frame, SkRect rect)
 
 /* FreeRDP leaves the fourth byte undefined; the reader may take it for alpha. */
 static void
-copy_rect (SkFrame *frame, const guint8 *pixels, gsize stride, SkRect r)
+copy_rect (SkPixels *frame, const guint8 *pixels, gsize stride, SkRect r)
 {
   for (int y = r.y; y < r.y + r.height; y++)
     {
@@ -124,8 +124,8 @@ copy_rect (SkFrame *frame, const guint8 *pixels, gsize stride, SkRect r)
 }
 
 gboolean
-sk_frame_publish (SkFrame *frame, const guint8 *pixels, gsize stride, int width, int height,
-                  const SkRect *rects, guint n_rects)
+sk_pixels_publish (SkPixels *frame, const guint8 *pixels, gsize stride, int width, int height,
+                   const SkRect *rects, guint n_rects)
 {
   if (!size_is_allowed (width, height) || stride < (gsize) width * 4)
     return FALSE;
@@ -146,7 +146,7 @@ sk_frame_publish (SkFrame *frame, const guint8 *pixels, gsize stride, int width,
 }
 
 const guint8 *
-sk_frame_lock (SkFrame *frame, int *ret_width, int *ret_height)
+sk_pixels_lock (SkPixels *frame, int *ret_width, int *ret_height)
 {
   g_mutex_lock (&frame->mutex);
   *ret_width = frame->width;
@@ -155,13 +155,13 @@ sk_frame_lock (SkFrame *frame, int *ret_width, int *ret_height)
 }
 
 void
-sk_frame_unlock (SkFrame *frame)
+sk_pixels_unlock (SkPixels *frame)
 {
   g_mutex_unlock (&frame->mutex);
 }
 
 guint
-sk_frame_take_damage (SkFrame *frame, SkRect *rects, gboolean *ret_resized)
+sk_pixels_take_damage (SkPixels *frame, SkRect *rects, gboolean *ret_resized)
 {
   guint n = frame->n_rects;
   memcpy (rects, frame->rects, n * sizeof *rects);
@@ -172,7 +172,7 @@ sk_frame_take_damage (SkFrame *frame, SkRect *rects, gboolean *ret_resized)
 }
 
 guint64
-sk_frame_serial (SkFrame *frame)
+sk_pixels_serial (SkPixels *frame)
 {
   g_mutex_lock (&frame->mutex);
   guint64 serial = frame->serial;

@@ -7,39 +7,39 @@
 #include <glib-object.h>
 
 /* The largest picture the broker makes (broker/rdp/ring.h), with room for the view's border. */
-#define SK_FRAME_SIDE_MAX 8192
-#define SK_FRAME_PIXELS_MAX (8192u * 4096u)
+#define SK_PIXELS_SIDE_MAX 8192
+#define SK_PIXELS_COUNT_MAX (8192u * 4096u)
 /* More rectangles than this in one frame are merged into their bounds: a scrolled page gives under 40. */
-#define SK_FRAME_RECTS_MAX 64
+#define SK_PIXELS_RECTS_MAX 64
 
 typedef struct
 {
   int x, y, width, height;
 } SkRect;
 
-typedef struct _SkFrame SkFrame;
+typedef struct _SkPixels SkPixels;
 
-SkFrame *sk_frame_new (void);
-SkFrame *sk_frame_ref (SkFrame *frame);
-void sk_frame_unref (SkFrame *frame);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFrame, sk_frame_unref)
+SkPixels *sk_pixels_new (void);
+SkPixels *sk_pixels_ref (SkPixels *frame);
+void sk_pixels_unref (SkPixels *frame);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkPixels, sk_pixels_unref)
 
 /* Makes the memory for this size ready, black, unless there is a picture already. */
-void sk_frame_reserve (SkFrame *frame, int width, int height);
+void sk_pixels_reserve (SkPixels *frame, int width, int height);
 /* Writer: takes over these parts of a BGRX picture. Another size than before makes all of it dirty and the
  * parts not named black. Rectangles are clamped. FALSE when the size is over the limits (nothing changes). */
-gboolean sk_frame_publish (SkFrame *frame, const guint8 *pixels, gsize stride, int width, int height,
-                           const SkRect *rects, guint n_rects);
+gboolean sk_pixels_publish (SkPixels *frame, const guint8 *pixels, gsize stride, int width, int height,
+                            const SkRect *rects, guint n_rects);
 
 /* Reader: between lock and unlock the pixels stand still. Rows are width * 4 bytes apart, B G R 255. */
-const guint8 *sk_frame_lock (SkFrame *frame, int *ret_width, int *ret_height);
-void sk_frame_unlock (SkFrame *frame);
-/* Locked only: moves out what changed since the last call. rects: room for SK_FRAME_RECTS_MAX. TRUE with
+const guint8 *sk_pixels_lock (SkPixels *frame, int *ret_width, int *ret_height);
+void sk_pixels_unlock (SkPixels *frame);
+/* Locked only: moves out what changed since the last call. rects: room for SK_PIXELS_RECTS_MAX. TRUE with
  * *ret_resized when everything is to be drawn anew. */
-guint sk_frame_take_damage (SkFrame *frame, SkRect *rects, gboolean *ret_resized);
+guint sk_pixels_take_damage (SkPixels *frame, SkRect *rects, gboolean *ret_resized);
 
 /* Counts publishes; 0 = nothing yet. */
-guint64 sk_frame_serial (SkFrame *frame);
+guint64 sk_pixels_serial (SkPixels *frame);
 
 /* Bounds of both; an empty one (width 0) does not count. */
 SkRect sk_rect_union (SkRect a, SkRect b);
