@@ -182,6 +182,36 @@ show_progress (SkImageBuild *build, const char *line)
   build->last = g_steal_pointer (&valid);
 }
 
+/* The id that the manifest in a folder names. */
+static char *
+read_id (const char *dir)
+{
+  g_autofree char *path = g_build_filename (dir, "manifest.json", NULL), *text = NULL;
+  g_autoptr (JsonNode) manifest = NULL;
+  gsize length;
+  if (g_file_get_contents (path, &text, &length, NULL))
+    manifest = sk_json_parse (text, length, SK_JSON_ANSWER_DEPTH, SK_JSON_ANSWER_NODES, NULL);
+  return manifest && JSON_NODE_HOLDS_OBJECT (manifest)
+             ? g_strdup (sk_json_get_string (json_node_get_object (manifest), "id", NULL))
+             : NULL;
+}
+
+/* A build of what is there already: disks of VMs refer to the older folder, so that one stays. */
+static gboolean
+finish_with_known (SkImageBuild *build)
+{
+  g_autofree char *id = read_id (build->dir);
+  g_autoptr (GPtrArray) images = sk_manager_images (build->manager);
+  const SkImage *image = id ? find_image (images, id) : NULL;
+  g_autoptr (JsonObject) row = NULL;
+  if (!image || strcmp (image->id, id) != 0 || !g_file_test (image->path, G_FILE_TEST_IS_DIR))
+    return FALSE;
+  remove_files (build->server, build->dir);
+  row = sk_json_from_row (sk_image_fields, image);
+  sk_operation_finish (build->operation, json_node_init_object (json_node_alloc (), row), NULL);
+  return TRUE;
+}
+
 static void
 finish_build (SkImageBuild *build)
 {
@@ -197,6 +227,8 @@ finish_build (SkImageBuild *build)
                                                            build->last ? build->last : "?"));
       return;
     }
+  if (finish_with_known (build))
+    return;
   image = sk_manager_import_image (build->manager, *build->name ? build->name : NULL, build->dir, &error);
   if (!image)
     {

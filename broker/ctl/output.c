@@ -139,7 +139,7 @@ people_value (const SkColumn *column, const char *raw, gint64 number)
     case SK_COLUMN_BOTH:
       return sk_both_pick (raw, sk_locale_is_japanese ());
     case SK_COLUMN_SHORT:
-      return g_strdup_printf ("%.12s", raw);
+      return strlen (raw) == 64 ? g_strndup (raw, 12) : g_strdup (raw);
     case SK_COLUMN_TEXT:
     case SK_COLUMN_NUMBER:
       return g_strdup (raw);

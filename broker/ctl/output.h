@@ -12,7 +12,7 @@ typedef enum
   SK_COLUMN_BYTES,
   SK_COLUMN_STATE, /* a word of the API */
   SK_COLUMN_BOTH,  /* "English / 日本語" */
-  SK_COLUMN_SHORT, /* the first 12 characters of a long id */
+  SK_COLUMN_SHORT, /* the first 12 characters of a content hash; a name as it is */
 } SkColumnType;
 
 typedef struct

@@ -2,7 +2,7 @@
 
 static const SkColumn columns[] = {
   { "name", "name", SK_COLUMN_TEXT, "NAME", "名前" },
-  { "image", "image", SK_COLUMN_TEXT, "IMAGE", "イメージ" },
+  { "image", "image", SK_COLUMN_SHORT, "IMAGE", "イメージ" },
   { "memory", "memory_mib", SK_COLUMN_NUMBER, "MEMORY MiB", "メモリー MiB" },
   { "vcpus", "vcpus", SK_COLUMN_NUMBER, "VCPUS", "vCPU" },
   { "network", "network", SK_COLUMN_TEXT, "NETWORK", "ネットワーク" },

@@ -8,7 +8,7 @@ static const SkColumn columns[] = {
   { "changed", "changed", SK_COLUMN_TIME, "SINCE", "状態の開始" },
   { "reason", "reason", SK_COLUMN_BOTH, "WHY", "理由" },
   { "session", "session", SK_COLUMN_TEXT, "SESSION", "セッション", TRUE },
-  { "image", "image", SK_COLUMN_TEXT, "IMAGE", "イメージ", TRUE },
+  { "image", "image", SK_COLUMN_SHORT, "IMAGE", "イメージ", TRUE },
   { "created", "created", SK_COLUMN_TIME, "CREATED", "作成日時", TRUE },
   { NULL },
 };

@@ -1,5 +1,6 @@
 #include "mock/manager.h"
 #include "common/error.h"
+#include <json-glib/json-glib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -136,6 +137,18 @@ sk_manager_images (SkManager *m)
   return copy_all (m->images, (gpointer (*) (gconstpointer)) sk_image_copy, (GDestroyNotify) sk_image_free);
 }
 
+static char *
+manifest_id (const char *path)
+{
+  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
+  JsonObject *manifest = json_parser_load_from_file (parser, path, NULL) && json_parser_get_root (parser)
+                             ? json_node_get_object (json_parser_get_root (parser))
+                             : NULL;
+  if (manifest && json_object_has_member (manifest, "id"))
+    return g_strdup (json_object_get_string_member (manifest, "id"));
+  return g_compute_checksum_for_string (G_CHECKSUM_SHA256, path, -1);
+}
+
 SkImage *
 sk_manager_import_image (SkManager *m, const char *name, const char *dir, GError **error)
 {
@@ -143,7 +156,7 @@ sk_manager_import_image (SkManager *m, const char *name, const char *dir, GError
   if (!g_file_test (manifest, G_FILE_TEST_EXISTS))
     return not_found (manifest, error);
   SkImage *image = g_new0 (SkImage, 1);
-  image->id = g_compute_checksum_for_string (G_CHECKSUM_SHA256, dir, -1);
+  image->id = manifest_id (manifest);
   image->name = g_strdup (name ? name : "from-manifest");
   image->path = g_strdup (dir);
   image->cmdline = g_strdup ("quiet");

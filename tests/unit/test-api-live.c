@@ -511,6 +511,28 @@ run_build (gpointer data)
   g_assert_false (g_file_test (member (image, NULL, "path"), G_FILE_TEST_EXISTS));
 }
 
+/* The same content again: the older folder stays the image's, the new one goes. */
+static void
+run_same_build (gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr (SkClient) client = sk_client_new (f->path);
+  g_autofree char *path = NULL;
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autofree char *operation = NULL;
+      g_autoptr (JsonNode) started
+          = must_call (client, "POST", "/1.0/images", "{\"build\":true,\"name\":\"new\"}", &operation);
+      g_autoptr (JsonNode) image = sk_client_wait (client, operation, 10, &error);
+      g_assert_no_error (error);
+      if (!path)
+        path = g_strdup (member (image, NULL, "path"));
+      g_assert_cmpstr (member (image, NULL, "path"), ==, path);
+    }
+  g_autoptr (JsonNode) nothing = must_call (client, "DELETE", "/1.0/images/new", NULL, NULL);
+}
+
 static void
 run_failing_build (gpointer data)
 {
@@ -557,6 +579,8 @@ test_build (Fixture *f, gconstpointer unused)
   write_builder (
       f, "echo 'image: [1/2] 作る / making'; read -r _ <\"${4%/*}/go\"; echo '{}' >\"$4/manifest.json\"");
   fixture_run (run_build, f);
+  write_builder (f, "echo '{\"id\":\"same\"}' >\"$4/manifest.json\"");
+  fixture_run (run_same_build, f);
   write_builder (f, "echo 'image: error: no disk'; exit 1");
   fixture_run (run_failing_build, f);
   write_builder (f, "trap 'exit 1' TERM; echo started; cat /dev/zero >/dev/null");
