@@ -413,9 +413,7 @@ on_switched (SoupServerMessage *message, gpointer data)
   stream = soup_server_message_steal_connection (message);
   if (fd < 0)
     sk_warn (SK_FIELDS ("session", request->args[0]), "%s", error->message);
-  else if (sk_manager_attach (request->manager, who, request->args[0], token, fd, &error))
-    sk_steal_fd (&fd);
-  else
+  else if (!sk_manager_attach (request->manager, who, request->args[0], token, fd, &error))
     sk_notice (SK_FIELDS ("session", request->args[0], "user", who->user), "viewer refused: %s",
                error->message);
   g_io_stream_close (stream, NULL, NULL);

@@ -97,9 +97,9 @@ gboolean sk_manager_open_url (SkManager *, const SkIdentity *who, const char *se
                               GError **) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_manager_end_session (SkManager *, const SkIdentity *who, const char *session, const char *reason,
                                  GError **) G_GNUC_WARN_UNUSED_RESULT;
-/* Checks the token (constant time, single use), then takes viewer_fd and gives it to the session's view. The
- * API has already answered "101 Switching Protocols". An older viewer of the session is disconnected first.
- * On failure viewer_fd stays the caller's. */
+/* Checks the token (constant time, single use), then gives a copy of viewer_fd to the session's view. The API
+ * has already answered "101 Switching Protocols". An older viewer of the session is disconnected first.
+ * viewer_fd stays the caller's, who closes it: with it open the viewer would never see the stream's end. */
 gboolean sk_manager_attach (SkManager *, const SkIdentity *who, const char *session, const char *token,
                             int viewer_fd, GError **) G_GNUC_WARN_UNUSED_RESULT;
 /* Only the token check of the above, without using it up: the API asks before it answers 101. */

@@ -1,6 +1,7 @@
 #include "mock/manager.h"
 #include "common/error.h"
 #include <json-glib/json-glib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -517,7 +518,7 @@ sk_manager_attach (SkManager *m, const SkIdentity *who, const char *id, const ch
   g_clear_pointer (&m->token, g_free);
   if (m->attached_fd >= 0)
     close (m->attached_fd);
-  m->attached_fd = viewer_fd;
+  m->attached_fd = fcntl (viewer_fd, F_DUPFD_CLOEXEC, 3);
   return TRUE;
 }
 

@@ -30,7 +30,7 @@ fixture_down (Fixture *f, gconstpointer unused)
     ;
   g_assert_finalize_object (f->manager);
   g_assert_false (g_file_test (f->path, G_FILE_TEST_EXISTS));
-  g_rmdir (f->dir);
+  g_assert_cmpint (g_rmdir (f->dir), ==, 0);
   g_free (f->dir);
   g_free (f->path);
 }
