@@ -200,8 +200,8 @@ take_answer (SkPortLink *self, const SkMessage *m)
 {
   Call *call = g_hash_table_lookup (self->calls, GUINT_TO_POINTER (m->id));
   if (call)
-    finish_call (call, m->type == SK_AGENT_RESULT ? (gboolean) m->n[0] : TRUE, m->s[0] ? m->s[0] : "", m->list,
-                 NULL);
+    finish_call (call, m->type == SK_AGENT_RESULT ? (gboolean) m->n[0] : TRUE, m->s[0] ? m->s[0] : "",
+                 m->list, NULL);
   else if (m->id == 0 || m->id >= self->next_id)
     lose (self, "the guest's agent answered what nobody asked");
 }

@@ -82,7 +82,6 @@ static gboolean
 write_pid_file (SkProcess *self, GError **error)
 {
   g_autofree char *path = file_of (self, ".pid");
-  self->started_at = start_time_of (self->started);
   g_autofree char *text
       = g_strdup_printf ("%d %" G_GUINT64_FORMAT "\n", (int) self->started, self->started_at);
   return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
@@ -386,6 +385,7 @@ spawn (SkProcess *self, const char *program, int listener, GError **error)
       NULL, (const char *const *) argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL,
       NULL, -1, -1, errors[1], &listener, &target, 1, &self->started, NULL, NULL, NULL, error);
   close (errors[1]);
+  self->started_at = ok ? start_time_of (self->started) : 0;
   if (!ok)
     {
       close (errors[0]);
