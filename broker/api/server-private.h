@@ -44,7 +44,6 @@ struct _SkApiServer
   SkOperations *operations;
   SkImageBuild *build; /* NULL: none runs */
   char *build_image, *agent, *images_dir;
-  guint busy;
   gint64 started;
 };
 

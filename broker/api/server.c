@@ -37,7 +37,6 @@ on_message_finished (SoupServerMessage *message, gpointer data)
   void (*on_gone) (SkRequest *, gpointer) = request->on_gone;
   request->gone = TRUE;
   request->on_gone = NULL;
-  request->server->busy--;
   if (request->waiting && on_gone)
     on_gone (request, request->on_gone_data);
   sk_api_connection_on_hangup (request->connection, NULL, NULL);
@@ -56,7 +55,6 @@ request_new (SkApiServer *server, SoupServerMessage *message)
   request->connection = g_object_ref (connection);
   request->who = sk_api_connection_identity (connection);
   request->message = message;
-  server->busy++;
   g_object_set_data_full (G_OBJECT (message), REQUEST_KEY, request, (GDestroyNotify) sk_request_unref);
   g_signal_connect (message, "finished", G_CALLBACK (on_message_finished), request);
   return request;
@@ -173,6 +171,15 @@ parse_body (SkRequest *request, GError **error)
   return request->body != NULL;
 }
 
+/* Who changed what, as an administrator. Never a body: it may hold what should not be in a log. */
+static void
+note (const SkRequest *request)
+{
+  if (request->route->access == sk_access_admin && strcmp (request->route->method, "GET") != 0)
+    sk_notice (SK_FIELDS ("user", request->who->user), "%s %s", request->route->method,
+               g_uri_get_path (soup_server_message_get_uri (request->message)));
+}
+
 /* The whole request is there, and nothing answered it yet. */
 static void
 on_request (SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *form, gpointer data)
@@ -192,6 +199,7 @@ on_request (SoupServer *soup, SoupServerMessage *message, const char *path, GHas
       sk_request_reply_error (request, error);
       return;
     }
+  note (request);
   request->route->handler (request);
   if (!request->answered && !request->waiting)
     sk_request_reply_error (request, NULL);
@@ -543,10 +551,4 @@ sk_api_server_free (SkApiServer *server)
   g_free (server->agent);
   g_free (server->images_dir);
   g_free (server);
-}
-
-gboolean
-sk_api_server_is_busy (SkApiServer *server)
-{
-  return server->busy > sk_events_count (server->events);
 }

@@ -33,6 +33,3 @@ SkApiServer *sk_api_server_new_full (SkManager *manager, const SkApiOptions *opt
  * build. NULL is allowed. */
 void sk_api_server_free (SkApiServer *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkApiServer, sk_api_server_free)
-
-/* Whether a client still has an answer to come (event streams do not count): for an orderly stop. */
-gboolean sk_api_server_is_busy (SkApiServer *server);

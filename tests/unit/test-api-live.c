@@ -346,6 +346,34 @@ run_events_user (gpointer data)
   g_assert_no_error (error);
 }
 
+/* One's own session says "ended" although the core has forgotten it by then. */
+static void
+run_events_ended (gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkClient) client = sk_client_new (f->path);
+  g_autoptr (SkClientEvents) events = sk_client_events (client, &error);
+  g_autoptr (JsonNode) nothing = must_call (client, "DELETE", "/1.0/sessions/" SESSION, NULL, NULL),
+                       event = NULL;
+  event = sk_client_events_next (events, 10000, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (member (event, NULL, "id"), ==, SESSION);
+  g_assert_cmpstr (member (event, NULL, "state"), ==, "ended");
+}
+
+/* Only the asked type: the VM's event comes first and is left out. */
+static void
+run_events_type (gpointer data)
+{
+  Fixture *f = data;
+  sk_autofd int fd = fixture_connect (f);
+  must_send (fd, "GET /1.0/events?type=operation,session HTTP/1.1\r\nHost: x\r\n\r\n");
+  g_assert_true (read_until (fd, ": connected", "error"));
+  fixture_on_main (emit_three, f);
+  g_assert_true (read_until (fd, "event: session", "event: vm"));
+}
+
 static void
 run_events_admin (gpointer data)
 {
@@ -369,8 +397,10 @@ test_events (Fixture *f, gconstpointer unused)
   prepare (f, 1);
   fixture_become (f, 4242, "hanako", FALSE);
   fixture_run (run_events_user, f);
+  fixture_run (run_events_ended, f);
   fixture_become (f, 0, "root", TRUE);
   fixture_run (run_events_admin, f);
+  fixture_run (run_events_type, f);
 }
 
 static void

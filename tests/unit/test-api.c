@@ -32,6 +32,28 @@ test_table (void)
 }
 
 static void
+test_both (void)
+{
+  static const struct
+  {
+    const char *both, *en, *ja;
+  } cases[] = {
+    { SK_BOTH ("Full.", "満員です。"), "Full.", "満員です。" },
+    { SK_BOTH ("a / b", "甲 / 乙"), "a / b / 甲", "乙" },
+    { "path /a / b", "path /a / b", "path /a / b" },
+    { "満員です。", "満員です。", "満員です。" },
+    { "", "", "" },
+    { NULL, "", "" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *en = sk_both_pick (cases[i].both, FALSE), *ja = sk_both_pick (cases[i].both, TRUE);
+      g_assert_cmpstr (en, ==, cases[i].en);
+      g_assert_cmpstr (ja, ==, cases[i].ja);
+    }
+}
+
+static void
 handle_never (SkRequest *request)
 {
   g_assert_not_reached ();
@@ -282,6 +304,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/api/table", test_table);
+  g_test_add_func ("/api/both", test_both);
   g_test_add_func ("/api/no-access-check", test_no_access_check);
   ADD ("walk", test_walk);
   ADD ("head-checks", test_head_checks);
