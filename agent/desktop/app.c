@@ -7,6 +7,7 @@
 #include "common/i18n.h"
 #include "desktop/address.h"
 #include "desktop/timing.h"
+#include <glib-unix.h>
 
 /* A stream that showed a picture for so long had worked; its end is not a failure to connect. */
 #define WORKED_US (5 * G_USEC_PER_SEC)
@@ -445,6 +446,16 @@ app_close (App *app)
     g_main_loop_quit (app->loop);
 }
 
+/* The session stays; what has to be left in order is the window's size and the instance's socket. */
+static gboolean
+on_signal (gpointer data)
+{
+  App *app = data;
+  app->resident = FALSE;
+  app_close (app);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
 app_clear (App *app)
 {
@@ -474,6 +485,9 @@ app_init (App *app, const SkDesktopStart *start)
   g_source_set_priority (app->wake, G_PRIORITY_DEFAULT);
   g_source_set_callback (app->wake, on_news, app, NULL);
   g_source_attach (app->wake, NULL);
+  g_unix_signal_add (SIGTERM, on_signal, app);
+  g_unix_signal_add (SIGINT, on_signal, app);
+  g_unix_signal_add (SIGHUP, on_signal, app);
 }
 
 int
