@@ -1,31 +1,33 @@
-/* From rectangles of a canvas to what goes into RDP updates. One thread: the view's encoder. */
+/* From rectangles of a canvas to what goes into RDP updates. One thread: the view's encoder.
+ *
+ * Text and plain areas go as lossless bitmaps, the rest as RemoteFX where the viewer has it: each 64 x 64
+ * tile is tried as a bitmap first, and is one unless that gets large. */
 #pragma once
 #include "rdp/canvas.h"
-#include <freerdp/codec/planar.h>
 #include <freerdp/codec/rfx.h>
 
 typedef enum
 {
-  SK_CODEC_RFX = 1,    /* RemoteFX surface bits, RLGR3 */
-  SK_CODEC_PLANAR = 2, /* lossless bitmaps, one tile an update: what every client has */
-} SkCodec;
+  SK_PART_BITMAP = 1, /* planar, lossless: the bitmap at rect */
+  SK_PART_RFX = 2,    /* a RemoteFX message (RLGR3) for the whole desktop: surface bits */
+} SkPartKind;
 
-/* One update's payload. Planar: the bitmap at rect. RFX: a RemoteFX message for the whole desktop; rect is
- * the desktop. */
+/* One update's payload. */
 typedef struct
 {
-  SkTileRect rect;
-  guint8 *data;
+  SkPartKind kind;
+  SkTileRect rect; /* of a bitmap */
+  guint8 *data;    /* inside the frame's buffer once it is finished */
   gsize length;
 } SkPart;
 
 /* What one look at the frame memory gave: sent whole or not at all. */
 typedef struct
 {
-  SkCodec codec;
   guint width, height; /* of the desktop it is for */
-  GArray *parts;       /* SkPart */
-  gsize bytes;
+  gboolean needs_rfx;
+  GArray *parts; /* SkPart, in the order of sending */
+  GByteArray *data;
   gsize part_max; /* largest part */
 } SkFrameOut;
 void sk_frame_out_free (SkFrameOut *frame);
@@ -34,17 +36,23 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFrameOut, sk_frame_out_free)
 typedef struct
 {
   RFX_CONTEXT *rfx;
-  BITMAP_PLANAR_CONTEXT *planar;
-  guint width, height;
+  SkTileRect *photos; /* scratch: rectangles for RemoteFX */
+  guint n_photos, photos_room;
 } SkEncoder;
 
 /* About the size of a RemoteFX message when a viewer allows it: a picture comes in several, and the first can
  * be decoded while the others are on their way. */
 #define SK_ENCODE_MESSAGE_MAX 60000
+/* A tile that takes more as a bitmap (12 KiB of colours) is a photograph: RemoteFX makes 1 to 2.5 KiB of it.
+ * Text with smoothed edges stays below 4 KiB. */
+#define SK_ENCODE_BITMAP_MAX 5000
 
 gboolean sk_encoder_init (SkEncoder *e);
+void sk_encoder_clear (SkEncoder *e);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkEncoder, sk_encoder_clear)
 /* Another desktop or another viewer: RemoteFX starts over with its headers. */
 gboolean sk_encoder_reset (SkEncoder *e, guint width, guint height);
-/* NULL when FreeRDP fails (memory). message_max: bytes that the viewer takes in one update. */
-SkFrameOut *sk_encoder_encode (SkEncoder *e, SkCodec codec, const SkCanvas *c, const SkTileRect *rects,
+/* NULL when FreeRDP fails (memory). rfx: the viewer has RemoteFX. message_max: bytes that the viewer takes in
+ * one update. */
+SkFrameOut *sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkTileRect *rects,
                                guint n_rects, gsize message_max);

@@ -10,7 +10,7 @@ typedef struct
   SkEncoder encoder;
   SkCanvas canvas;
   SkRingSize size; /* of the last stable look; width 0: none yet */
-  SkCodec codec;
+  gboolean rfx;
   gsize message_max;
   gboolean active, can_take, can_resize;
   guint viewer_width, viewer_height;
@@ -140,7 +140,7 @@ take_wishes (Encoder *e)
   g_mutex_lock (&v->lock);
   if (sh->active)
     {
-      e->codec = sh->codec;
+      e->rfx = sh->rfx;
       e->message_max = sh->message_max;
     }
   if (sh->restart)
@@ -175,7 +175,7 @@ make_frame (Encoder *e)
   guint n = sk_canvas_update (&e->canvas, &v->ring, &e->size, e->rects);
   if (n == 0)
     return FALSE;
-  SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->codec, &e->canvas, e->rects, n, e->message_max);
+  SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->rfx, &e->canvas, e->rects, n, e->message_max);
   if (!frame)
     {
       sk_worker_log (v->worker, G_LOG_LEVEL_CRITICAL, "encoding failed");
@@ -231,7 +231,7 @@ sk_view_encoder_thread (gpointer data)
 {
   Encoder *e = g_new0 (Encoder, 1);
   e->view = data;
-  e->codec = SK_CODEC_RFX;
+  e->rfx = TRUE;
   e->message_max = MESSAGE_MAX_GUESS;
   if (!sk_encoder_init (&e->encoder))
     {

@@ -65,15 +65,14 @@ on_post_connect (freerdp_peer *peer)
   return TRUE;
 }
 
-static SkCodec
-choose_codec (const rdpSettings *settings)
+static gboolean
+has_rfx (const rdpSettings *settings)
 {
-  const gboolean rfx = freerdp_settings_get_bool (settings, FreeRDP_RemoteFxCodec)
-                       && freerdp_settings_get_uint32 (settings, FreeRDP_RemoteFxCodecId) != 0
-                       && freerdp_settings_get_bool (settings, FreeRDP_SurfaceCommandsEnabled)
-                       && (freerdp_settings_get_uint32 (settings, FreeRDP_SurfaceCommandsSupported)
-                           & SURFCMDS_STREAM_SURFACE_BITS);
-  return rfx ? SK_CODEC_RFX : SK_CODEC_PLANAR;
+  return freerdp_settings_get_bool (settings, FreeRDP_RemoteFxCodec)
+         && freerdp_settings_get_uint32 (settings, FreeRDP_RemoteFxCodecId) != 0
+         && freerdp_settings_get_bool (settings, FreeRDP_SurfaceCommandsEnabled)
+         && (freerdp_settings_get_uint32 (settings, FreeRDP_SurfaceCommandsSupported)
+             & SURFCMDS_STREAM_SURFACE_BITS);
 }
 
 static BOOL
@@ -89,7 +88,7 @@ on_activate (freerdp_peer *peer)
   g_mutex_lock (&v->lock);
   SkViewShared *sh = &v->shared;
   sh->active = sh->can_take = TRUE;
-  sh->codec = choose_codec (settings);
+  sh->rfx = has_rfx (settings);
   sh->can_resize = freerdp_settings_get_bool (settings, FreeRDP_DesktopResize);
   sh->message_max = freerdp_settings_get_uint32 (settings, FreeRDP_MultifragMaxRequestSize);
   sh->pointer_changed = TRUE;

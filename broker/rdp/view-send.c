@@ -4,40 +4,22 @@
 #include <freerdp/update.h>
 
 static gboolean
-send_rfx (SkView *v, const SkFrameOut *f, guint32 frame_id)
+send_rfx (SkView *v, const SkFrameOut *f, const SkPart *p)
 {
   rdpContext *context = v->peer->context;
-  const guint32 codec = freerdp_settings_get_uint32 (context->settings, FreeRDP_RemoteFxCodecId);
-  for (guint i = 0; i < f->parts->len; i++)
-    {
-      const SkPart *p = &g_array_index (f->parts, SkPart, i);
-      const SURFACE_BITS_COMMAND command = {
-        .cmdType = CMDTYPE_STREAM_SURFACE_BITS,
-        .destRight = f->width,
-        .destBottom = f->height,
-        .bmp = { .bpp = 32,
-                 .codecID = (UINT16) codec,
-                 .width = (UINT16) f->width,
-                 .height = (UINT16) f->height,
-                 .bitmapDataLength = (UINT32) p->length,
-                 .bitmapData = p->data },
-        .skipCompression = TRUE,
-      };
-      const gboolean sent = v->has_acks ? context->update->SurfaceFrameBits (context, &command, i == 0,
-                                                                             i + 1 == f->parts->len, frame_id)
-                                        : context->update->SurfaceBits (context, &command);
-      if (!sent)
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-send_marker (SkView *v, guint32 action, guint32 frame_id)
-{
-  rdpContext *context = v->peer->context;
-  const SURFACE_FRAME_MARKER marker = { action, frame_id };
-  return !v->has_acks || context->update->SurfaceFrameMarker (context, &marker);
+  const SURFACE_BITS_COMMAND command = {
+    .cmdType = CMDTYPE_STREAM_SURFACE_BITS,
+    .destRight = f->width,
+    .destBottom = f->height,
+    .bmp = { .bpp = 32,
+             .codecID = (UINT16) freerdp_settings_get_uint32 (context->settings, FreeRDP_RemoteFxCodecId),
+             .width = (UINT16) f->width,
+             .height = (UINT16) f->height,
+             .bitmapDataLength = (UINT32) p->length,
+             .bitmapData = p->data },
+    .skipCompression = TRUE,
+  };
+  return context->update->SurfaceBits (context, &command);
 }
 
 static gboolean
@@ -65,21 +47,24 @@ send_bitmap (SkView *v, const SkPart *p)
 }
 
 static gboolean
-send_planar (SkView *v, const SkFrameOut *f, guint32 frame_id)
+send_marker (SkView *v, guint32 action, guint32 frame_id)
 {
-  if (!send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id))
-    return FALSE;
-  for (guint i = 0; i < f->parts->len; i++)
-    if (!send_bitmap (v, &g_array_index (f->parts, SkPart, i)))
-      return FALSE;
-  return send_marker (v, SURFACECMD_FRAMEACTION_END, frame_id);
+  rdpContext *context = v->peer->context;
+  const SURFACE_FRAME_MARKER marker = { action, frame_id };
+  return !v->has_acks || context->update->SurfaceFrameMarker (context, &marker);
 }
 
 gboolean
 sk_view_send_frame (SkView *v, SkFrameOut *f)
 {
   const guint32 frame_id = ++v->frame_id;
-  return f->codec == SK_CODEC_RFX ? send_rfx (v, f, frame_id) : send_planar (v, f, frame_id);
+  gboolean sent = send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id);
+  for (guint i = 0; i < f->parts->len && sent; i++)
+    {
+      const SkPart *p = &g_array_index (f->parts, SkPart, i);
+      sent = p->kind == SK_PART_RFX ? send_rfx (v, f, p) : send_bitmap (v, p);
+    }
+  return sent && send_marker (v, SURFACECMD_FRAMEACTION_END, frame_id);
 }
 
 /* ---- pointer ---- */

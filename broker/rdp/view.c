@@ -29,7 +29,7 @@ gboolean
 sk_view_frame_fits (const SkViewShared *sh)
 {
   const SkFrameOut *f = sh->frame;
-  return f && f->codec == sh->codec && f->width == sh->width && f->height == sh->height
+  return f && (sh->rfx || !f->needs_rfx) && f->width == sh->width && f->height == sh->height
          && f->part_max + SK_VIEW_UPDATE_HEADERS <= sh->message_max;
 }
 

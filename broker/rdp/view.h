@@ -40,11 +40,11 @@ typedef struct
   SkRingShape pointer;
 
   /* peer → encoder */
-  gboolean active;   /* between Activate and the next DesktopResize */
-  gboolean can_take; /* window and socket have room, output is not suppressed */
-  gboolean send_all; /* the viewer wants everything again */
-  gboolean restart;  /* the waiting picture does not fit the viewer: make another */
-  SkCodec codec;
+  gboolean active;     /* between Activate and the next DesktopResize */
+  gboolean can_take;   /* window and socket have room, output is not suppressed */
+  gboolean send_all;   /* the viewer wants everything again */
+  gboolean restart;    /* the waiting picture does not fit the viewer: make another */
+  gboolean rfx;        /* it has RemoteFX */
   guint width, height; /* desktop as the viewer has it; 0 before the first activation */
   gboolean can_resize;
   gsize message_max;
