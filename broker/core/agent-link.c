@@ -14,7 +14,11 @@
 /* An agent that boots is asked every second; one that is up answers within the beat. */
 #define BEAT_MS 1000
 /* A well-behaved agent sends a handful of frames a second; an inventory is one frame. */
-#define FRAMES_PER_SECOND_MAX 100
+#define FRAMES_PER_SECOND_MAX 200
+/* A greeting waits in the port until the guest has booted and reads it, so it is not repeated while nothing
+ * at all was heard: each one is answered with three frames, all at once. This often in case it was lost with
+ * an agent that crashed. */
+#define HELLO_AGAIN_SECONDS 30
 /* Requests that wait for an answer: doctor asks some twenty at once. */
 #define CALLS_MAX 64
 /* The guest does not read: after this much it counts as gone. A URL is 8 KiB, everything else is small. */
@@ -35,6 +39,8 @@ struct _SkPortLink
   guint32 next_id;
   guint64 nonce, ping_sent;
   gint64 heard, pinged; /* monotonic µs: last sign of life, last ping */
+  gint64 greeted;       /* monotonic µs: last HELLO */
+  gboolean heard_here;  /* anything, on this connection */
   gint64 second;        /* the second in which `frames` are counted */
   guint frames;
   gboolean running, up, said_ready, said_browser, lost;
@@ -172,6 +178,7 @@ send_hello (SkPortLink *self)
 {
   const SkMessage hello
       = { .type = SK_AGENT_HELLO, .n = { SK_AGENT_VERSION, SK_AGENT_VERSION, self->nonce } };
+  self->greeted = g_get_monotonic_time ();
   if (!send_message (self, &hello, NULL))
     retry_soon (self);
 }
@@ -274,6 +281,7 @@ on_readable (gint fd, GIOCondition condition, gpointer data)
     }
   sk_frame_buffer_commit (&self->buffer, (gsize) n);
   self->heard = g_get_monotonic_time ();
+  self->heard_here = TRUE;
   SkFrame frame;
   int r = 0;
   while (self->fd == fd && !self->lost && (r = sk_frame_buffer_next (&self->buffer, &frame, &error)) == 1)
@@ -310,7 +318,8 @@ on_beat (gpointer data)
   /* A guest that never spoke is one that boots: its VM has a deadline of its own. */
   if (self->heard && now - self->heard > silence)
     lose (self, "the guest's agent is silent");
-  else if (self->fd >= 0 && !self->up)
+  else if (self->fd >= 0 && !self->up
+           && (self->heard_here || now - self->greeted >= (gint64) HELLO_AGAIN_SECONDS * G_USEC_PER_SEC))
     send_hello (self);
   else if (self->up && now - self->pinged >= (gint64) SK_AGENT_PING_SECONDS * G_USEC_PER_SEC)
     ping (self, now);
@@ -329,6 +338,7 @@ connect_port (SkPortLink *self)
       return;
     }
   sk_frame_buffer_reset (&self->buffer);
+  self->heard_here = FALSE;
   self->nonce = (guint64) g_random_int () << 32 | g_random_int () | 1;
   self->in_source = g_unix_fd_add (self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, self);
   if (self->running)

@@ -287,6 +287,39 @@ class Rig:
         return self.domains(), self.overlays(), sockets
 
 
+class Watcher:
+    """A headless viewer that stays connected and does one step at a time."""
+
+    def __init__(self, rig, *arguments):
+        self.process = subprocess.Popen([binary('sekisho-measure'), *arguments, '--interactive'], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, env=dict(os.environ, SEKISHO_SOCKET=rig.socket))
+        self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line or not json.loads(line).get('ok'):
+            raise RuntimeError(f'the viewer says {line!r}')
+
+    def do(self, step):
+        self.process.stdin.write(step + '\n')
+        self.process.stdin.flush()
+        self.answer()
+
+    def sees_change(self):
+        """Types into the browser's address field: the picture must change."""
+        self.do('key ctrl+l')
+        self.do('type x')
+        self.do('wait-frames 1')
+
+    def wait_end(self):
+        self.do('wait-end')
+        self.stop()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
 class Display:
     """A private Xvfb; its number comes from the server itself (-displayfd)."""
 

@@ -26,7 +26,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BODY_MAX 65520
@@ -261,16 +260,6 @@ serve (int agent, int rdp)
     }
 }
 
-static void
-load (const char *path)
-{
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  if (fd >= 0 && syscall (SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
-    say (path);
-  if (fd >= 0)
-    close (fd);
-}
-
 int
 main (void)
 {
@@ -287,7 +276,6 @@ main (void)
       if (at)
         sscanf (at + 8, "%63s", mode);
     }
-  load ("/virtio_console.ko");
   say (mode);
   int agent = -1, rdp = -1;
   for (int tries = 0; tries < 100 && (agent < 0 || rdp < 0); tries++)

@@ -250,7 +250,7 @@ test_flood (Fixture *f, gconstpointer data)
   greet (f, SK_AGENT_VERSION);
   WAIT_UNTIL (f->hellos == 1);
   g_assert_true (sk_fd_set_nonblocking (f->guest, FALSE, NULL));
-  for (guint i = 0; i < 250; i++)
+  for (guint i = 0; i < 230; i++)
     guest_says (f, &browser);
   WAIT_UNTIL (f->lost != NULL);
 }
