@@ -147,7 +147,7 @@ sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkTileRe
   g_autoptr (SkFrameOut) f = g_new0 (SkFrameOut, 1);
   const gsize bitmap_max = rfx ? SK_ENCODE_BITMAP_MAX : SK_PLANAR_MAX;
   f->parts = g_array_new (FALSE, FALSE, sizeof (SkPart));
-  f->data = g_byte_array_new ();
+  f->data = g_byte_array_sized_new (MIN (n_rects, 16) * 16384);
   f->width = c->width;
   f->height = c->height;
   e->n_photos = 0;

@@ -233,8 +233,8 @@ open_peer (SkView *v)
   context->update->RefreshRect = on_refresh_rect;
   context->update->SuppressOutput = on_suppress_output;
   sk_view_input_register (v);
-  return set_settings (context->settings) && set_key (v, context->settings) && sk_view_channels_open (v)
-         && v->peer->Initialize (v->peer);
+  return set_settings (context->settings) && set_key (v, context->settings) && sk_view_send_prepare (v)
+         && sk_view_channels_open (v) && v->peer->Initialize (v->peer);
 }
 
 /* ---- the loop ---- */

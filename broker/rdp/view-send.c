@@ -2,6 +2,8 @@
 #include "rdp/view.h"
 #include <freerdp/codec/color.h>
 #include <freerdp/update.h>
+#include <string.h>
+#include <winpr/stream.h>
 
 static gboolean
 send_rfx (SkView *v, const SkFrameOut *f, const SkPart *p)
@@ -54,17 +56,71 @@ send_marker (SkView *v, guint32 action, guint32 frame_id)
   return !v->has_acks || context->update->SurfaceFrameMarker (context, &marker);
 }
 
+/* ---- together ---- */
+
+/* A picture has up to some hundred updates: written one by one, each would be a TLS record, a system call
+ * here and one at the viewer. */
+#define BATCH_BYTES 65536
+
+static gboolean
+flush_batch (SkView *v, rdpTransport *transport)
+{
+  if (Stream_GetPosition (v->batch) == 0)
+    return TRUE;
+  const gboolean sent = v->write_pdu (transport, v->batch) >= 0;
+  Stream_SetPosition (v->batch, 0);
+  return sent;
+}
+
+static int
+on_write_pdu (rdpTransport *transport, wStream *s)
+{
+  SkView *v = ((SkViewContext *) transport_get_context (transport))->view;
+  const size_t length = Stream_GetPosition (s);
+  if (!v->batch || length > BATCH_BYTES)
+    return v->batch && !flush_batch (v, transport) ? -1 : v->write_pdu (transport, s);
+  if (Stream_GetRemainingCapacity (v->batch) < length && !flush_batch (v, transport))
+    return -1;
+  Stream_Write (v->batch, Stream_Buffer (s), length);
+  return (int) length;
+}
+
+gboolean
+sk_view_send_prepare (SkView *v)
+{
+  const rdpTransportIo *old = freerdp_get_io_callbacks (v->peer->context);
+  if (!old)
+    return FALSE;
+  rdpTransportIo io = *old;
+  v->write_pdu = io.WritePdu;
+  io.WritePdu = on_write_pdu;
+  return freerdp_set_io_callbacks (v->peer->context, &io);
+}
+
+static gboolean
+end_batch (SkView *v)
+{
+  const gboolean sent = flush_batch (v, freerdp_get_transport (v->peer->context));
+  Stream_Free (v->batch, TRUE);
+  v->batch = NULL;
+  return sent;
+}
+
 gboolean
 sk_view_send_frame (SkView *v, SkFrameOut *f)
 {
   const guint32 frame_id = ++v->frame_id;
+  v->batch = Stream_New (NULL, BATCH_BYTES);
+  if (!v->batch)
+    return FALSE;
   gboolean sent = send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id);
   for (guint i = 0; i < f->parts->len && sent; i++)
     {
       const SkPart *p = &g_array_index (f->parts, SkPart, i);
       sent = p->kind == SK_PART_RFX ? send_rfx (v, f, p) : send_bitmap (v, p);
     }
-  return sent && send_marker (v, SURFACECMD_FRAMEACTION_END, frame_id);
+  sent = sent && send_marker (v, SURFACECMD_FRAMEACTION_END, frame_id);
+  return end_batch (v) && sent;
 }
 
 /* ---- pointer ---- */

@@ -16,6 +16,7 @@
 #include <freerdp/crypto/privatekey.h>
 #include <freerdp/freerdp.h>
 #include <freerdp/peer.h>
+#include <freerdp/transport_io.h>
 
 /* Pictures that the viewer has not acknowledged: one on its way, one being decoded. */
 #define SK_VIEW_WINDOW 2
@@ -84,6 +85,8 @@ typedef struct
   psPeerReceiveChannelData channel_data;
   gsize channel_bytes; /* of the message being received on drdynvc */
   guint lost_input;
+  pTransportRWFkt write_pdu; /* FreeRDP's own */
+  wStream *batch;            /* updates of the picture being sent; NULL between pictures */
 } SkView;
 
 typedef struct
@@ -111,6 +114,8 @@ void sk_view_wake (int eventfd);
 gpointer sk_view_peer_thread (gpointer view);
 
 /* view-send.c; peer thread: FALSE when the connection is over */
+/* Lets the updates of a picture go out together instead of one by one. */
+gboolean sk_view_send_prepare (SkView *view);
 gboolean sk_view_send_frame (SkView *view, SkFrameOut *frame);
 gboolean sk_view_send_pointer (SkView *view, SkRingPointerKind kind, const SkRingShape *shape);
 

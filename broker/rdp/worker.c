@@ -3,12 +3,16 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+
+/* An encoded picture of text at 1920 x 1080 takes 0.8 MB, one of a photograph 0.5 MB. */
+#define HEAP_BLOCK_MAX (2 << 20)
 
 struct _SkWorker
 {
@@ -352,6 +356,11 @@ sk_worker_parse_args (int argc, char **argv, int *ret_fd, gboolean *ret_verbose)
       return FALSE;
     }
   signal (SIGPIPE, SIG_IGN);
+  /* One heap for all threads, which keeps what it has: the pages a spare touched while it prepared are there
+   * when its viewer comes, and buffers of a picture's size do not fault in anew for each picture. */
+  mallopt (M_ARENA_MAX, 1);
+  mallopt (M_MMAP_THRESHOLD, HEAP_BLOCK_MAX);
+  mallopt (M_TRIM_THRESHOLD, HEAP_BLOCK_MAX);
   /* FreeRDP wants a home directory to build names from; there is none. */
   setenv ("HOME", "/", TRUE);
   /* Else the C library looks for /etc/localtime at every log line and date of a certificate. */
