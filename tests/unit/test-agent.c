@@ -104,6 +104,7 @@ static gboolean
 on_deadline (gpointer data)
 {
   g_error ("nothing came within %d s", DEADLINE_SECONDS);
+  return G_SOURCE_REMOVE;
 }
 
 /* Runs the main context until the condition holds. */
