@@ -10,7 +10,7 @@ typedef struct
   GSource *wake; /* made ready by other threads */
   SkInstance *instance;
   GApplication *bus; /* NULL: no session bus, or not yet */
-  SkPixels *frame;
+  SkPixels *pixels;
   SkLink *link;
   SkRdpClient *client;
   GMutex early_mutex; /* guards: */

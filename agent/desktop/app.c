@@ -46,24 +46,21 @@ on_client_news (SkRdpClient *client, gpointer data)
 /* -- the stream ------------------------------------------------------------------------------------------ */
 
 /* The size asked of the broker, and so the picture's most likely one. */
-static void
-get_wished_size (App *app, int *ret_width, int *ret_height)
+static SkWindowState
+get_wished_state (App *app)
 {
-  SkWindowState state = sk_window_state_load ();
-  gboolean asked = app->options->width > 0;
-  *ret_width = asked ? app->options->width : state.width;
-  *ret_height = asked ? app->options->height : state.height;
+  if (app->options->width <= 0)
+    return sk_window_state_load ();
+  return (SkWindowState){ app->options->width, app->options->height, 1, FALSE };
 }
 
 /* Prepares FreeRDP on its own thread while there is nothing to connect to yet. */
 static void
 prepare_client (App *app)
 {
-  int width, height;
-  if (app->client)
-    return;
-  get_wished_size (app, &width, &height);
-  app->client = sk_rdp_client_new (app->frame, width, height, on_client_news, app);
+  SkWindowState wished = get_wished_state (app);
+  if (!app->client)
+    app->client = sk_rdp_client_new (app->pixels, wished.width, wished.height, on_client_news, app);
 }
 
 static void
@@ -80,7 +77,11 @@ static gboolean
 start_client (App *app, SkRdpTarget *target)
 {
   if (target->width <= 0 || target->height <= 0)
-    get_wished_size (app, &target->width, &target->height);
+    {
+      SkWindowState wished = get_wished_state (app);
+      target->width = wished.width;
+      target->height = wished.height;
+    }
   app->connected = sk_rdp_client_connect (app->client, target, NULL);
   return app->connected;
 }
@@ -196,8 +197,8 @@ static gboolean
 picture_fits (App *app)
 {
   int width, height;
-  sk_pixels_lock (app->frame, &width, &height);
-  sk_pixels_unlock (app->frame);
+  sk_pixels_lock (app->pixels, &width, &height);
+  sk_pixels_unlock (app->pixels);
   return width == app->room_width && height == app->room_height;
 }
 
@@ -354,8 +355,9 @@ make_window (App *app)
     .room = on_room,
     .painted = on_painted,
   };
+  SkWindowState wished = get_wished_state (app);
   if (!app->window)
-    app->window = sk_window_new (app->frame, &actions, app);
+    app->window = sk_window_new (app->pixels, &wished, &actions, app);
 }
 
 static void
@@ -370,8 +372,12 @@ use_link (App *app, SkLink *link)
 static SkLink *
 new_link (App *app, const char *url)
 {
-  SkLinkRequest request = { .socket = app->options->socket, .pool = app->options->pool, .url = url };
-  get_wished_size (app, &request.width, &request.height);
+  SkWindowState wished = get_wished_state (app);
+  const SkLinkRequest request = { .socket = app->options->socket,
+                                  .pool = app->options->pool,
+                                  .url = url,
+                                  .width = wished.width,
+                                  .height = wished.height };
   return sk_link_new (&request);
 }
 
@@ -466,7 +472,7 @@ app_clear (App *app)
   g_clear_pointer (&app->window, sk_window_free);
   g_source_destroy (app->wake);
   g_source_unref (app->wake);
-  sk_pixels_unref (app->frame);
+  sk_pixels_unref (app->pixels);
   g_mutex_clear (&app->early_mutex);
   g_main_loop_unref (app->loop);
 }
@@ -478,7 +484,7 @@ app_init (App *app, const SkDesktopStart *start)
   app->instance = start->instance;
   app->resident = start->options->command == SK_COMMAND_BACKGROUND;
   g_mutex_init (&app->early_mutex);
-  app->frame = sk_pixels_new ();
+  app->pixels = sk_pixels_new ();
   app->loop = g_main_loop_new (NULL, FALSE);
   app->wake = g_source_new (&wake_funcs, sizeof (GSource));
   /* Pictures before drawing (GDK's redraw priority is lower), after input. */

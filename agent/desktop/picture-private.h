@@ -10,13 +10,13 @@
 struct _SkPicture
 {
   GtkWidget parent_instance;
-  SkPixels *frame;
+  SkPixels *pixels;
   SkRdpClient *client; /* not owned */
 
-  int width, height; /* of the textures */
+  int width, height; /* of the nodes */
   guint columns, rows;
-  GdkTexture **tiles; /* NULL: to be made */
-  GdkTexture *whole;
+  GskRenderNode **tiles; /* NULL: to be made */
+  GskRenderNode *whole;
   SkLayout layout;
   gboolean faded;
 

@@ -75,39 +75,52 @@ sk_picture_measure (GtkWidget *widget, GtkOrientation orientation, int for_size,
 
 /* -- pixels ---------------------------------------------------------------------------------------------- */
 
-static GdkTexture *
-make_texture (const guint8 *pixels, gsize stride, SkRect r)
+/* A piece of the picture as a render node in device pixels. Cairo surfaces rather than textures: GTK 4.8
+ * turns every texture into floating point and back before its cairo renderer draws it, three times the cost
+ * of all the rest. */
+static GskRenderNode *
+make_node (const guint8 *pixels, gsize stride, SkRect r, cairo_filter_t filter)
 {
-  gsize row = (gsize) r.width * 4;
-  guint8 *copy = g_malloc (row * r.height);
-  for (int y = 0; y < r.height; y++)
-    memcpy (copy + y * row, pixels + (r.y + y) * stride + (gsize) r.x * 4, row);
-  g_autoptr (GBytes) bytes = g_bytes_new_take (copy, row * r.height);
-  return gdk_memory_texture_new (r.width, r.height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED, bytes, row);
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, r.width, r.height);
+  guint8 *copy = cairo_image_surface_get_data (surface);
+  gsize copy_stride = (gsize) cairo_image_surface_get_stride (surface);
+  for (int y = 0; copy && y < r.height; y++)
+    memcpy (copy + y * copy_stride, pixels + (r.y + y) * stride + (gsize) r.x * 4, (gsize) r.width * 4);
+  cairo_surface_mark_dirty (surface);
+
+  GskRenderNode *node = gsk_cairo_node_new (&GRAPHENE_RECT_INIT (0, 0, r.width, r.height));
+  cairo_t *cr = gsk_cairo_node_get_draw_context (node);
+  cairo_set_source_surface (cr, surface, 0, 0);
+  cairo_pattern_set_filter (cairo_get_source (cr), filter);
+  cairo_pattern_set_extend (cairo_get_source (cr), CAIRO_EXTEND_PAD);
+  cairo_paint (cr);
+  cairo_destroy (cr);
+  cairo_surface_destroy (surface); /* the node has taken the memory over */
+  return node;
 }
 
 static void
-forget_textures (SkPicture *self)
+forget_nodes (SkPicture *self)
 {
   for (guint i = 0; i < self->columns * self->rows; i++)
-    g_clear_object (&self->tiles[i]);
-  g_clear_object (&self->whole);
+    g_clear_pointer (&self->tiles[i], gsk_render_node_unref);
+  g_clear_pointer (&self->whole, gsk_render_node_unref);
 }
 
 static void
 take_size (SkPicture *self, int width, int height)
 {
-  forget_textures (self);
+  forget_nodes (self);
   g_free (self->tiles);
   self->width = width;
   self->height = height;
   self->columns = (width + SK_TILE - 1) / SK_TILE;
   self->rows = (height + SK_TILE - 1) / SK_TILE;
-  self->tiles = g_new0 (GdkTexture *, self->columns * self->rows);
+  self->tiles = g_new0 (GskRenderNode *, self->columns * self->rows);
 }
 
-/* A texture never changes, so a changed tile gets a new one. GTK compares the old and the new list of tiles
- * and repaints only where they differ. */
+/* A node never changes, so a changed tile gets a new one. GTK compares the old and the new list of nodes and
+ * repaints only where they differ. */
 static void
 drop_damaged (SkPicture *self, SkRect r)
 {
@@ -116,8 +129,8 @@ drop_damaged (SkPicture *self, SkRect r)
     return;
   for (int row = r.y / SK_TILE; row <= (r.y + r.height - 1) / SK_TILE; row++)
     for (int column = r.x / SK_TILE; column <= (r.x + r.width - 1) / SK_TILE; column++)
-      g_clear_object (&self->tiles[row * self->columns + column]);
-  g_clear_object (&self->whole);
+      g_clear_pointer (&self->tiles[row * self->columns + column], gsk_render_node_unref);
+  g_clear_pointer (&self->whole, gsk_render_node_unref);
 }
 
 static SkRect
@@ -134,21 +147,21 @@ fill_tiles (SkPicture *self, const guint8 *pixels)
   for (guint row = 0; row < self->rows; row++)
     for (guint column = 0; column < self->columns; column++)
       {
-        GdkTexture **tile = &self->tiles[row * self->columns + column];
+        GskRenderNode **tile = &self->tiles[row * self->columns + column];
         if (!*tile)
-          *tile = make_texture (pixels, stride, tile_rect (self, column, row));
+          *tile = make_node (pixels, stride, tile_rect (self, column, row), CAIRO_FILTER_NEAREST);
       }
 }
 
-/* Brings the textures up to the frame. Scaled pictures are one texture: tiles would show seams. */
+/* Brings the nodes up to the pixels. Scaled pictures are one node: tiles would show seams. */
 static void
 refresh (SkPicture *self)
 {
   SkRect rects[SK_PIXELS_RECTS_MAX];
   gboolean resized;
   int width, height;
-  const guint8 *pixels = sk_pixels_lock (self->frame, &width, &height);
-  guint n = sk_pixels_take_damage (self->frame, rects, &resized);
+  const guint8 *pixels = sk_pixels_lock (self->pixels, &width, &height);
+  guint n = sk_pixels_take_damage (self->pixels, rects, &resized);
   if (pixels && (resized || width != self->width || height != self->height))
     take_size (self, width, height);
   for (guint i = 0; i < n; i++)
@@ -157,8 +170,9 @@ refresh (SkPicture *self)
   if (pixels && self->layout.zoom == 1)
     fill_tiles (self, pixels);
   else if (pixels && !self->whole)
-    self->whole = make_texture (pixels, (gsize) width * 4, (SkRect){ 0, 0, width, height });
-  sk_pixels_unlock (self->frame);
+    self->whole
+        = make_node (pixels, (gsize) width * 4, (SkRect){ 0, 0, width, height }, CAIRO_FILTER_BILINEAR);
+  sk_pixels_unlock (self->pixels);
 }
 
 void
@@ -171,30 +185,33 @@ sk_picture_get_layout (SkPicture *self, SkLayout *ret_layout)
 }
 
 static void
-append_pixels (SkPicture *self, GtkSnapshot *snapshot, GdkTexture *texture, SkRect r, double scale)
+append_at (GtkSnapshot *snapshot, GskRenderNode *node, float x, float y)
 {
-  gtk_snapshot_append_texture (
-      snapshot, texture, &GRAPHENE_RECT_INIT (r.x / scale, r.y / scale, r.width / scale, r.height / scale));
+  gtk_snapshot_save (snapshot);
+  gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT (x, y));
+  gtk_snapshot_append_node (snapshot, node);
+  gtk_snapshot_restore (snapshot);
 }
 
 static void
 append_picture (SkPicture *self, GtkSnapshot *snapshot)
 {
-  double scale = sk_picture_get_scale (self);
+  float scale = (float) sk_picture_get_scale (self), zoom = (float) self->layout.zoom;
   SkRect target = self->layout.target;
-  if (self->layout.zoom != 1)
+  gtk_snapshot_save (snapshot);
+  if (scale != 1)
+    gtk_snapshot_scale (snapshot, 1 / scale, 1 / scale); /* from here on device pixels */
+  if (zoom != 1)
     {
-      append_pixels (self, snapshot, self->whole, target, scale);
-      return;
+      gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT (target.x, target.y));
+      gtk_snapshot_scale (snapshot, zoom, zoom);
+      gtk_snapshot_append_node (snapshot, self->whole);
     }
-  for (guint row = 0; row < self->rows; row++)
-    for (guint column = 0; column < self->columns; column++)
-      {
-        SkRect r = tile_rect (self, column, row);
-        r.x += target.x;
-        r.y += target.y;
-        append_pixels (self, snapshot, self->tiles[row * self->columns + column], r, scale);
-      }
+  else
+    for (guint i = 0; i < self->columns * self->rows; i++)
+      append_at (snapshot, self->tiles[i], target.x + (int) (i % self->columns) * SK_TILE,
+                 target.y + (int) (i / self->columns) * SK_TILE);
+  gtk_snapshot_restore (snapshot);
 }
 
 static void
@@ -213,7 +230,7 @@ sk_picture_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   append_picture (self, snapshot);
   if (self->faded)
     gtk_snapshot_pop (snapshot);
-  self->in_this_paint = !self->faded && sk_pixels_serial (self->frame) > self->serial_before;
+  self->in_this_paint = !self->faded && sk_pixels_serial (self->pixels) > self->serial_before;
 }
 
 static void
@@ -230,7 +247,7 @@ on_after_paint (GdkFrameClock *clock, gpointer data)
 void
 sk_picture_expect_first (SkPicture *self)
 {
-  self->serial_before = sk_pixels_serial (self->frame);
+  self->serial_before = sk_pixels_serial (self->pixels);
   self->expects_first = TRUE;
   self->in_this_paint = FALSE;
 }
@@ -299,10 +316,10 @@ static void
 sk_picture_finalize (GObject *object)
 {
   SkPicture *self = SK_PICTURE (object);
-  forget_textures (self);
+  forget_nodes (self);
   g_free (self->tiles);
   g_clear_object (&self->im);
-  sk_pixels_unref (self->frame);
+  sk_pixels_unref (self->pixels);
   G_OBJECT_CLASS (sk_picture_parent_class)->finalize (object);
 }
 
@@ -350,10 +367,10 @@ sk_picture_init (SkPicture *self)
 }
 
 SkPicture *
-sk_picture_new (SkPixels *frame)
+sk_picture_new (SkPixels *pixels)
 {
   SkPicture *self = g_object_new (SK_TYPE_PICTURE, NULL);
-  self->frame = sk_pixels_ref (frame);
+  self->pixels = sk_pixels_ref (pixels);
   self->expects_first = TRUE;
   return self;
 }

@@ -1,4 +1,4 @@
-/* The widget that shows the frame and takes the input for it. Main thread. */
+/* The widget that shows the pixels and takes the input for it. Main thread. */
 #pragma once
 #include "desktop/layout.h"
 #include "desktop/rdp-client.h"
@@ -9,13 +9,13 @@ G_DECLARE_FINAL_TYPE (SkPicture, sk_picture, SK, PICTURE, GtkWidget)
 /* Signals:
  *   "room-changed" (int width, int height, int scale-percent): device pixels there are, after they stood
  *       still for a moment
- *   "painted": a frame is on the screen for the first time since sk_picture_expect_first()
+ *   "painted": a picture is on the screen for the first time since sk_picture_expect_first()
  *   "reserved-key" (guint keyval): a combination with Ctrl+Alt that belongs to the window; TRUE = taken */
 
-SkPicture *sk_picture_new (SkPixels *frame);
+SkPicture *sk_picture_new (SkPixels *pixels);
 /* Where input goes; NULL: nowhere. Not owned: set NULL before freeing it. */
 void sk_picture_set_client (SkPicture *picture, SkRdpClient *client);
-/* The frame changed. */
+/* The pixels changed. */
 void sk_picture_update (SkPicture *picture);
 void sk_picture_set_pointer (SkPicture *picture, const SkPointer *pointer);
 /* Shows the picture faded: it is not alive. */

@@ -5,7 +5,7 @@ struct _SkPixels
 {
   gatomicrefcount refs;
   GMutex mutex;
-  guint8 *pixels;
+  guint8 *data;
   int width, height;
   guint64 serial;
   SkRect rects[SK_PIXELS_RECTS_MAX];
@@ -16,27 +16,27 @@ struct _SkPixels
 SkPixels *
 sk_pixels_new (void)
 {
-  SkPixels *frame = g_new0 (SkPixels, 1);
-  g_atomic_ref_count_init (&frame->refs);
-  g_mutex_init (&frame->mutex);
-  return frame;
+  SkPixels *self = g_new0 (SkPixels, 1);
+  g_atomic_ref_count_init (&self->refs);
+  g_mutex_init (&self->mutex);
+  return self;
 }
 
 SkPixels *
-sk_pixels_ref (SkPixels *frame)
+sk_pixels_ref (SkPixels *self)
 {
-  g_atomic_ref_count_inc (&frame->refs);
-  return frame;
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
 }
 
 void
-sk_pixels_unref (SkPixels *frame)
+sk_pixels_unref (SkPixels *self)
 {
-  if (!frame || !g_atomic_ref_count_dec (&frame->refs))
+  if (!self || !g_atomic_ref_count_dec (&self->refs))
     return;
-  g_mutex_clear (&frame->mutex);
-  g_free (frame->pixels);
-  g_free (frame);
+  g_mutex_clear (&self->mutex);
+  g_free (self->data);
+  g_free (self);
 }
 
 SkRect
@@ -68,9 +68,9 @@ size_is_allowed (int width, int height)
 }
 
 static gboolean
-ensure_size (SkPixels *frame, int width, int height)
+ensure_size (SkPixels *self, int width, int height)
 {
-  if (frame->width == width && frame->height == height)
+  if (self->width == width && self->height == height)
     return TRUE;
   gsize count = (gsize) width * height;
   guint32 *pixels = g_try_new (guint32, count);
@@ -78,104 +78,104 @@ ensure_size (SkPixels *frame, int width, int height)
     return FALSE;
   for (gsize i = 0; i < count; i++)
     pixels[i] = 0xff000000u;
-  g_free (frame->pixels);
-  frame->pixels = (guint8 *) pixels;
-  frame->width = width;
-  frame->height = height;
-  frame->resized = TRUE;
-  frame->n_rects = 0;
+  g_free (self->data);
+  self->data = (guint8 *) pixels;
+  self->width = width;
+  self->height = height;
+  self->resized = TRUE;
+  self->n_rects = 0;
   return TRUE;
 }
 
 void
-sk_pixels_reserve (SkPixels *frame, int width, int height)
+sk_pixels_reserve (SkPixels *self, int width, int height)
 {
-  g_mutex_lock (&frame->mutex);
-  if (frame->serial == 0 && size_is_allowed (width, height) && !ensure_size (frame, width, height))
-    frame->resized = FALSE;
-  g_mutex_unlock (&frame->mutex);
+  g_mutex_lock (&self->mutex);
+  if (self->serial == 0 && size_is_allowed (width, height))
+    ensure_size (self, width, height);
+  g_mutex_unlock (&self->mutex);
 }
 
 static void
-add_damage (SkPixels *frame, SkRect rect)
+add_damage (SkPixels *self, SkRect rect)
 {
-  if (frame->n_rects < SK_PIXELS_RECTS_MAX)
+  if (self->n_rects < SK_PIXELS_RECTS_MAX)
     {
-      frame->rects[frame->n_rects++] = rect;
+      self->rects[self->n_rects++] = rect;
       return;
     }
-  for (guint i = 0; i < frame->n_rects; i++)
-    rect = sk_rect_union (rect, frame->rects[i]);
-  frame->rects[0] = rect;
-  frame->n_rects = 1;
+  for (guint i = 0; i < self->n_rects; i++)
+    rect = sk_rect_union (rect, self->rects[i]);
+  self->rects[0] = rect;
+  self->n_rects = 1;
 }
 
 /* FreeRDP leaves the fourth byte undefined; the reader may take it for alpha. */
 static void
-copy_rect (SkPixels *frame, const guint8 *pixels, gsize stride, SkRect r)
+copy_rect (SkPixels *self, const guint8 *bgrx, gsize stride, SkRect r)
 {
   for (int y = r.y; y < r.y + r.height; y++)
     {
-      const guint32 *from = (const guint32 *) (pixels + y * stride) + r.x;
-      guint32 *to = (guint32 *) frame->pixels + (gsize) y * frame->width + r.x;
+      const guint32 *from = (const guint32 *) (bgrx + y * stride) + r.x;
+      guint32 *to = (guint32 *) self->data + (gsize) y * self->width + r.x;
       for (int x = 0; x < r.width; x++)
         to[x] = from[x] | 0xff000000u;
     }
 }
 
 gboolean
-sk_pixels_publish (SkPixels *frame, const guint8 *pixels, gsize stride, int width, int height,
+sk_pixels_publish (SkPixels *self, const guint8 *bgrx, gsize stride, int width, int height,
                    const SkRect *rects, guint n_rects)
 {
   if (!size_is_allowed (width, height) || stride < (gsize) width * 4)
     return FALSE;
-  g_mutex_lock (&frame->mutex);
-  gboolean ok = ensure_size (frame, width, height);
+  g_mutex_lock (&self->mutex);
+  gboolean ok = ensure_size (self, width, height);
   for (guint i = 0; ok && i < n_rects; i++)
     {
       SkRect r = sk_rect_intersect (rects[i], (SkRect){ 0, 0, width, height });
       if (r.width == 0)
         continue;
-      copy_rect (frame, pixels, stride, r);
-      add_damage (frame, r);
+      copy_rect (self, bgrx, stride, r);
+      add_damage (self, r);
     }
   if (ok)
-    frame->serial++;
-  g_mutex_unlock (&frame->mutex);
+    self->serial++;
+  g_mutex_unlock (&self->mutex);
   return ok;
 }
 
 const guint8 *
-sk_pixels_lock (SkPixels *frame, int *ret_width, int *ret_height)
+sk_pixels_lock (SkPixels *self, int *ret_width, int *ret_height)
 {
-  g_mutex_lock (&frame->mutex);
-  *ret_width = frame->width;
-  *ret_height = frame->height;
-  return frame->pixels;
+  g_mutex_lock (&self->mutex);
+  *ret_width = self->width;
+  *ret_height = self->height;
+  return self->data;
 }
 
 void
-sk_pixels_unlock (SkPixels *frame)
+sk_pixels_unlock (SkPixels *self)
 {
-  g_mutex_unlock (&frame->mutex);
+  g_mutex_unlock (&self->mutex);
 }
 
 guint
-sk_pixels_take_damage (SkPixels *frame, SkRect *rects, gboolean *ret_resized)
+sk_pixels_take_damage (SkPixels *self, SkRect *rects, gboolean *ret_resized)
 {
-  guint n = frame->n_rects;
-  memcpy (rects, frame->rects, n * sizeof *rects);
-  *ret_resized = frame->resized;
-  frame->n_rects = 0;
-  frame->resized = FALSE;
+  guint n = self->n_rects;
+  memcpy (rects, self->rects, n * sizeof *rects);
+  *ret_resized = self->resized;
+  self->n_rects = 0;
+  self->resized = FALSE;
   return n;
 }
 
 guint64
-sk_pixels_serial (SkPixels *frame)
+sk_pixels_serial (SkPixels *self)
 {
-  g_mutex_lock (&frame->mutex);
-  guint64 serial = frame->serial;
-  g_mutex_unlock (&frame->mutex);
+  g_mutex_lock (&self->mutex);
+  guint64 serial = self->serial;
+  g_mutex_unlock (&self->mutex);
   return serial;
 }

@@ -20,26 +20,26 @@ typedef struct
 typedef struct _SkPixels SkPixels;
 
 SkPixels *sk_pixels_new (void);
-SkPixels *sk_pixels_ref (SkPixels *frame);
-void sk_pixels_unref (SkPixels *frame);
+SkPixels *sk_pixels_ref (SkPixels *pixels);
+void sk_pixels_unref (SkPixels *pixels);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkPixels, sk_pixels_unref)
 
 /* Makes the memory for this size ready, black, unless there is a picture already. */
-void sk_pixels_reserve (SkPixels *frame, int width, int height);
+void sk_pixels_reserve (SkPixels *pixels, int width, int height);
 /* Writer: takes over these parts of a BGRX picture. Another size than before makes all of it dirty and the
  * parts not named black. Rectangles are clamped. FALSE when the size is over the limits (nothing changes). */
-gboolean sk_pixels_publish (SkPixels *frame, const guint8 *pixels, gsize stride, int width, int height,
+gboolean sk_pixels_publish (SkPixels *pixels, const guint8 *bgrx, gsize stride, int width, int height,
                             const SkRect *rects, guint n_rects);
 
 /* Reader: between lock and unlock the pixels stand still. Rows are width * 4 bytes apart, B G R 255. */
-const guint8 *sk_pixels_lock (SkPixels *frame, int *ret_width, int *ret_height);
-void sk_pixels_unlock (SkPixels *frame);
+const guint8 *sk_pixels_lock (SkPixels *pixels, int *ret_width, int *ret_height);
+void sk_pixels_unlock (SkPixels *pixels);
 /* Locked only: moves out what changed since the last call. rects: room for SK_PIXELS_RECTS_MAX. TRUE with
  * *ret_resized when everything is to be drawn anew. */
-guint sk_pixels_take_damage (SkPixels *frame, SkRect *rects, gboolean *ret_resized);
+guint sk_pixels_take_damage (SkPixels *pixels, SkRect *rects, gboolean *ret_resized);
 
 /* Counts publishes; 0 = nothing yet. */
-guint64 sk_pixels_serial (SkPixels *frame);
+guint64 sk_pixels_serial (SkPixels *pixels);
 
 /* Bounds of both; an empty one (width 0) does not count. */
 SkRect sk_rect_union (SkRect a, SkRect b);

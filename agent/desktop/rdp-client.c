@@ -152,12 +152,12 @@ thread_main (gpointer data)
 }
 
 SkRdpClient *
-sk_rdp_client_new (SkPixels *frame, int width, int height, SkRdpNotify notify, gpointer data)
+sk_rdp_client_new (SkPixels *pixels, int width, int height, SkRdpNotify notify, gpointer data)
 {
   SkRdpClient *client = g_new0 (SkRdpClient, 1);
   g_mutex_init (&client->mutex);
   g_cond_init (&client->cond);
-  client->frame = sk_pixels_ref (frame);
+  client->pixels = sk_pixels_ref (pixels);
   client->expected_width = width;
   client->expected_height = height;
   client->notify = notify;
@@ -221,7 +221,7 @@ sk_rdp_client_free (SkRdpClient *client)
   g_free ((char *) client->target.fingerprint);
   g_clear_error (&client->error);
   g_array_unref (client->queue);
-  sk_pixels_unref (client->frame);
+  sk_pixels_unref (client->pixels);
   g_mutex_clear (&client->mutex);
   g_cond_clear (&client->cond);
   g_free (client);

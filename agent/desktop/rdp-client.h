@@ -20,7 +20,7 @@ typedef enum
   SK_RDP_PREPARED, /* waits for its target */
   SK_RDP_HANDSHAKE,
   SK_RDP_CONNECTED,
-  SK_RDP_PICTURE, /* a whole first picture is in the frame */
+  SK_RDP_PICTURE, /* a whole first picture is in the pixels */
   SK_RDP_CLOSED,  /* for good; see sk_rdp_client_get_error() */
 } SkRdpState;
 
@@ -38,9 +38,9 @@ typedef struct
   int scale_percent;           /* 100 to 500: what the guest should enlarge by */
 } SkRdpTarget;
 
-/* The frame is kept by reference, and shared between clients that follow each other. width and height: what
+/* The pixels are kept by reference, and shared between clients that follow each other. width and height: what
  * the picture will probably have, so that its memory is ready; 0: not known. */
-SkRdpClient *sk_rdp_client_new (SkPixels *frame, int width, int height, SkRdpNotify notify, gpointer data);
+SkRdpClient *sk_rdp_client_new (SkPixels *pixels, int width, int height, SkRdpNotify notify, gpointer data);
 /* Once. FALSE when the fingerprint is malformed (SK_ERROR_INVALID; fd is closed). */
 gboolean sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -54,10 +54,10 @@ prepare_pixels (SkRdpClient *client)
   gsize size = (gsize) client->expected_width * client->expected_height * 4;
   if (size == 0)
     return;
-  client->pixels = winpr_aligned_malloc (size, 32);
-  if (client->pixels)
-    memset (client->pixels, 0, size);
-  sk_pixels_reserve (client->frame, client->expected_width, client->expected_height);
+  client->gdi_memory = winpr_aligned_malloc (size, 32);
+  if (client->gdi_memory)
+    memset (client->gdi_memory, 0, size);
+  sk_pixels_reserve (client->pixels, client->expected_width, client->expected_height);
 }
 
 static gboolean
@@ -65,12 +65,12 @@ init_gdi (SkRdpClient *client, freerdp *instance)
 {
   rdpSettings *settings = instance->context->settings;
   gboolean fits
-      = client->pixels
+      = client->gdi_memory
         && (int) freerdp_settings_get_uint32 (settings, FreeRDP_DesktopWidth) == client->expected_width
         && (int) freerdp_settings_get_uint32 (settings, FreeRDP_DesktopHeight) == client->expected_height;
   if (!fits)
     return gdi_init (instance, PIXEL_FORMAT_BGRX32);
-  BYTE *pixels = g_steal_pointer (&client->pixels);
+  BYTE *pixels = g_steal_pointer (&client->gdi_memory);
   return gdi_init_ex (instance, PIXEL_FORMAT_BGRX32, client->expected_width * 4, pixels, winpr_aligned_free);
 }
 
@@ -261,6 +261,6 @@ sk_rdp_context_free (SkRdpClient *client, rdpContext *context)
   freerdp_client_codecs_free (context->codecs);
   context->codecs = NULL;
   freerdp_client_context_free (context);
-  winpr_aligned_free (client->pixels);
-  client->pixels = NULL;
+  winpr_aligned_free (client->gdi_memory);
+  client->gdi_memory = NULL;
 }

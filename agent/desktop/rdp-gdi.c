@@ -1,4 +1,4 @@
-/* Decoded pictures into the shared frame; pointer shapes. RDP thread. */
+/* Decoded pictures into the shared pixels; pointer shapes. RDP thread. */
 #include "desktop/rdp-private.h"
 #include "desktop/timing.h"
 #include <freerdp/codec/color.h>
@@ -27,7 +27,7 @@ publish (SkRdpClient *client, rdpGdi *gdi)
 {
   if (client->n_pending == 0 || client->in_frame)
     return;
-  gboolean ok = sk_pixels_publish (client->frame, gdi->primary_buffer, gdi->stride, gdi->width, gdi->height,
+  gboolean ok = sk_pixels_publish (client->pixels, gdi->primary_buffer, gdi->stride, gdi->width, gdi->height,
                                    client->pending, client->n_pending);
   client->n_pending = 0;
   if (!ok)

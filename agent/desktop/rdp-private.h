@@ -29,7 +29,7 @@ struct _SkRdpClient
 {
   GThread *thread;
   int expected_width, expected_height;
-  SkPixels *frame;
+  SkPixels *pixels;
   SkRdpNotify notify;
   gpointer notify_data;
   int wake_fd; /* written after every change that the RDP thread has to see */
@@ -55,7 +55,7 @@ struct _SkRdpClient
   gboolean has_picture;
   SkRect pending[SK_PIXELS_RECTS_MAX];
   guint n_pending;
-  BYTE *pixels; /* for the library's picture, if it gets the expected size */
+  BYTE *gdi_memory; /* for the library's picture, if it gets the expected size */
   guint planar_width, planar_height;
   BOOL (*gdi_bitmap_update) (rdpContext *, const BITMAP_UPDATE *);
   BOOL (*gdi_frame_marker) (rdpContext *, const SURFACE_FRAME_MARKER *);

@@ -266,9 +266,8 @@ build_content (SkWindow *self)
 /* The size is the picture's; the window's own is larger by header bar, frame and decoration, which only GTK
  * knows. */
 static void
-ask_for_size (SkWindow *self)
+ask_for_size (SkWindow *self, SkWindowState state)
 {
-  SkWindowState state = sk_window_state_load ();
   GtkWidget *picture = GTK_WIDGET (self->picture), *window = GTK_WIDGET (self->window);
   int width = 0, height = 0;
   gtk_widget_set_size_request (picture, (int) (state.width / state.scale),
@@ -295,13 +294,13 @@ connect_signals (SkWindow *self)
 }
 
 SkWindow *
-sk_window_new (SkPixels *frame, const SkWindowActions *actions, gpointer data)
+sk_window_new (SkPixels *pixels, const SkWindowState *state, const SkWindowActions *actions, gpointer data)
 {
   SkWindow *self = g_new0 (SkWindow, 1);
   self->actions = *actions;
   self->data = data;
   self->window = GTK_WINDOW (gtk_window_new ());
-  self->picture = sk_picture_new (frame);
+  self->picture = sk_picture_new (pixels);
   sk_style_apply (gtk_widget_get_display (GTK_WIDGET (self->window)));
   gtk_widget_add_css_class (GTK_WIDGET (self->window), "sekisho");
   /* Never anything of the guest's: a title is where people look for whom they talk to. */
@@ -310,7 +309,7 @@ sk_window_new (SkPixels *frame, const SkWindowActions *actions, gpointer data)
   gtk_window_set_titlebar (self->window, sk_header_new (on_header_action, self));
   gtk_window_set_child (self->window, build_content (self));
   gtk_window_set_focus (self->window, GTK_WIDGET (self->picture));
-  ask_for_size (self);
+  ask_for_size (self, *state);
   connect_signals (self);
   return self;
 }

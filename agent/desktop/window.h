@@ -17,7 +17,9 @@ typedef struct
 
 typedef struct _SkWindow SkWindow;
 
-SkWindow *sk_window_new (SkPixels *frame, const SkWindowActions *actions, gpointer data);
+/* state: the size to start with. */
+SkWindow *
+sk_window_new (SkPixels *pixels, const SkWindowState *state, const SkWindowActions *actions, gpointer data);
 void sk_window_free (SkWindow *window);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkWindow, sk_window_free)
 
