@@ -1,0 +1,420 @@
+/* Sessions: tickets and tokens, viewers that come and go, who may do what, and what a restart of the core
+ * leaves as it was. */
+#include "common/error.h"
+#include "mock/world-story.h"
+#include "store/store-private.h"
+#include <string.h>
+
+static gboolean
+attach (Story *story, guint user, const char *id, const char *token, GError **error)
+{
+  SkIdentity who = world_user (user);
+  return sk_manager_attach (story->world->manager, &who, id, token, (int) user, error);
+}
+
+static char *
+new_ticket (Story *story, guint user, const char *id)
+{
+  SkIdentity who = world_user (user);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkTicket) ticket = sk_manager_ticket (story->world->manager, &who, id, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (strlen (ticket->token), ==, 64);
+  return g_strdup (ticket->token);
+}
+
+static void
+test_token (void)
+{
+  Story story;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *first = NULL;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_open (&story, 1, &first, NULL);
+  world_run (story.world, 2000);
+  g_autofree char *second = new_ticket (&story, 1, id);
+  g_assert_cmpstr (first, !=, second);
+  const char *bad[] = { first, "", "x", NULL };
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_assert_false (attach (&story, 1, id, bad[i], &error)); /* a new one makes the one before it void */
+      g_assert_error (error, SK_ERROR, SK_ERROR_FORBIDDEN);
+      g_clear_error (&error);
+    }
+  g_assert_false (attach (&story, 2, id, second, &error)); /* not even with it: the session is not theirs */
+  g_assert_error (error, SK_ERROR, SK_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_true (attach (&story, 1, id, second, &error));
+  g_assert_false (attach (&story, 1, id, second, &error)); /* once */
+  g_assert_error (error, SK_ERROR, SK_ERROR_FORBIDDEN);
+  story_end (&story);
+}
+
+static void
+test_token_expires (void)
+{
+  Story story;
+  g_autofree char *token = NULL;
+  SkIdentity who = world_user (1);
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_open (&story, 1, &token, NULL);
+  world_run (story.world, (SK_TOKEN_SECONDS - 1) * 1000);
+  g_assert_true (sk_manager_check_token (story.world->manager, &who, id, token, NULL));
+  world_run (story.world, 2000);
+  g_assert_false (sk_manager_check_token (story.world->manager, &who, id, token, NULL));
+  story_end (&story);
+}
+
+static void
+test_one_session_a_user (void)
+{
+  Story story;
+  story_begin (&story, 2, 0, 4);
+  story_wait_vms (&story, SK_VM_WARM, 2);
+  g_autofree char *id = story_click (&story, 1);
+  g_autofree char *again = story_open (&story, 1, NULL, NULL);
+  g_autofree char *other = story_open (&story, 2, NULL, NULL);
+  g_assert_cmpstr (id, ==, again);
+  g_assert_cmpstr (id, !=, other);
+  story_end (&story);
+}
+
+static void
+test_viewer_comes_back (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  g_autoptr (SkSession) before = story_session (&story, 1, id);
+  world_close_viewer (story.world, story_view (&story, id));
+  story_wait_session (&story, 1, id, SK_SESSION_DETACHED);
+  world_run (story.world, 29 * MINUTE_MS);
+  g_autofree char *token = new_ticket (&story, 1, id);
+  g_assert_true (attach (&story, 1, id, token, NULL));
+  story_wait_session (&story, 1, id, SK_SESSION_ACTIVE);
+  world_run (story.world, 2 * MINUTE_MS); /* the half hour is over, but somebody is here */
+  story_assert_session (&story, 1, id, SK_SESSION_ACTIVE);
+  g_autoptr (SkSession) after = story_session (&story, 1, id);
+  g_assert_cmpstr (before->vm, ==, after->vm);
+  story_end (&story);
+}
+
+static void
+test_view_crashes (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  world_kill_proc (story.world, story_view (&story, id));
+  story_wait_session (&story, 1, id, SK_SESSION_DETACHED);
+  g_autofree char *token = new_ticket (&story, 1, id);
+  g_assert_true (attach (&story, 1, id, token, NULL));
+  story_wait_session (&story, 1, id, SK_SESSION_ACTIVE);
+  story_end (&story);
+}
+
+/* A second viewer takes the first one's place. */
+static void
+test_newer_viewer_wins (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  g_autofree char *older = g_strdup (story_view (&story, id)->id);
+  g_autofree char *token = new_ticket (&story, 1, id);
+  g_assert_true (attach (&story, 1, id, token, NULL));
+  story_wait_session (&story, 1, id, SK_SESSION_ACTIVE);
+  g_assert_null (world_proc (story.world, SK_WORKER_VIEW, older));
+  story_end (&story);
+}
+
+static void
+test_detached_too_long (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  world_close_viewer (story.world, story_view (&story, id));
+  story_wait_session (&story, 1, id, SK_SESSION_DETACHED);
+  world_run (story.world, 20 * MINUTE_MS);
+  story_restart (&story); /* gives no new time */
+  world_run (story.world, 11 * MINUTE_MS);
+  story_assert_session (&story, 1, id, SK_SESSION_ENDED);
+  story_end (&story);
+}
+
+/* Somebody opens and never connects. */
+static void
+test_nobody_comes (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_open (&story, 1, NULL, NULL);
+  story_wait_session (&story, 1, id, SK_SESSION_DETACHED);
+  story_wait_session (&story, 1, id, SK_SESSION_ENDED);
+  story_end (&story);
+}
+
+static void
+test_others_see_nothing (void)
+{
+  Story story;
+  g_autoptr (GError) error = NULL;
+  SkIdentity other = world_user (2), admin = world_user (5);
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  g_autoptr (GPtrArray) own = sk_manager_sessions (story.world->manager, &other);
+  g_autoptr (GPtrArray) all = sk_manager_sessions (story.world->manager, &admin);
+  g_assert_cmpuint (own->len, ==, 0);
+  g_assert_cmpuint (all->len, ==, 1);
+  g_assert_null (sk_manager_session (story.world->manager, &other, id, NULL));
+  g_assert_null (sk_manager_ticket (story.world->manager, &other, id, NULL));
+  g_assert_null (
+      sk_manager_ticket (story.world->manager, &admin, id, NULL)); /* an admin ends, but does not watch */
+  g_assert_false (sk_manager_open_url (story.world->manager, &other, id, "http://x/", NULL));
+  g_assert_false (sk_manager_end_session (story.world->manager, &other, id, "", &error));
+  g_assert_error (error, SK_ERROR, SK_ERROR_NOT_FOUND);
+  g_assert_true (sk_manager_end_session (story.world->manager, &admin, id, "", NULL));
+  story_end (&story);
+}
+
+static SkErrorCode
+open_error (Story *story, guint user, const char *pool, const char *url, guint width)
+{
+  SkIdentity who = world_user (user);
+  SkTicket *ticket = NULL;
+  guint position;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkSession) session = sk_manager_open_session (story->world->manager, &who, pool, url, width,
+                                                           width, &ticket, &position, &error);
+  g_clear_pointer (&ticket, sk_ticket_free);
+  g_assert_null (session);
+  return (SkErrorCode) error->code;
+}
+
+static void
+test_refusals (void)
+{
+  Story story;
+  SkPool closed = world_pool ("closed", 0, 0, 1);
+  story_begin (&story, 0, 0, 1);
+  closed.group = (char *) "no-such-group";
+  g_assert_true (sk_manager_put_pool (story.world->manager, &closed, TRUE, NULL));
+  g_assert_cmpint (open_error (&story, 1, "none", "", 0), ==, SK_ERROR_NOT_FOUND);
+  g_assert_cmpint (open_error (&story, 1, "closed", "", 0), ==, SK_ERROR_FORBIDDEN);
+  g_assert_cmpint (open_error (&story, 1, "a", "file:///etc/passwd", 0), ==, SK_ERROR_INVALID);
+  g_assert_cmpint (open_error (&story, 1, "a", "", 1), ==, SK_ERROR_INVALID);
+  sk_manager_drain (story.world->manager, FALSE);
+  g_assert_cmpint (open_error (&story, 1, "a", "", 0), ==, SK_ERROR_UNAVAILABLE);
+  story_end (&story);
+}
+
+/* One user opening and ending all day would burn VMs. */
+static void
+test_too_often (void)
+{
+  Story story;
+  SkIdentity who = world_user (1);
+  story_begin (&story, 0, 0, 1);
+  for (guint i = 0; i < SK_USER_OPENS_MAX; i++)
+    {
+      g_autofree char *id = story_open (&story, 1, NULL, NULL);
+      g_assert_true (sk_manager_end_session (story.world->manager, &who, id, "", NULL));
+    }
+  g_assert_cmpint (open_error (&story, 1, "a", "", 0), ==, SK_ERROR_LIMIT);
+  world_run (story.world, SK_USER_OPENS_SECONDS * 1000);
+  g_free (story_open (&story, 1, NULL, NULL));
+  story_end (&story);
+}
+
+static void
+test_restart_keeps_all (void)
+{
+  Story story;
+  story_begin (&story, 2, 1, 4);
+  story_wait_vms (&story, SK_VM_WARM, 2);
+  story_wait_vms (&story, SK_VM_STORED, 1);
+  g_autofree char *active = story_click (&story, 1);
+  g_autofree char *view = g_strdup (story_view (&story, active)->id);
+  story_wait_vms (&story, SK_VM_WARM, 2);
+  story_wait_vms (&story, SK_VM_STORED, 1);
+  guint creates = story.world->creates;
+  story_restart (&story);
+  world_run (story.world, 5000);
+  story_assert_session (&story, 1, active, SK_SESSION_ACTIVE);
+  g_assert_cmpstr (story_view (&story, active)->id, ==, view);
+  g_assert_cmpuint (story_count (&story, SK_VM_WARM), ==, 2);
+  g_assert_cmpuint (story.world->creates, ==, creates);
+  SkIdentity who = world_user (1);
+  g_assert_true (sk_manager_end_session (story.world->manager, &who, active, "", NULL));
+  story_wait_vms (&story, SK_VM_RETIRING, 0);
+  g_assert_null (world_proc (story.world, SK_WORKER_VIEW, view));
+  story_end (&story);
+}
+
+static void
+test_restart_keeps_queue (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 1);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *first = story_click (&story, 1);
+  g_autofree char *second = story_open (&story, 2, NULL, NULL);
+  g_autofree char *third = story_open (&story, 3, NULL, NULL);
+  story_restart (&story);
+  g_assert_cmpuint (sk_manager_queue_position (story.world->manager, second), ==, 1);
+  g_assert_cmpuint (sk_manager_queue_position (story.world->manager, third), ==, 2);
+  SkIdentity who = world_user (1);
+  g_assert_true (sk_manager_end_session (story.world->manager, &who, first, "", NULL));
+  story_wait_session (&story, 2, second, SK_SESSION_STARTING);
+  story_end (&story);
+}
+
+/* What was half made or half claimed when the core died. */
+static void
+test_restart_mid_boot (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 1);
+  story_wait_vms (&story, SK_VM_BOOTING, 1);
+  g_autoptr (SkVm) half = story_vm (&story, SK_VM_BOOTING);
+  story_restart (&story);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autoptr (SkVm) whole = story_vm (&story, SK_VM_WARM);
+  g_assert_cmpstr (half->id, !=, whole->id);
+  g_assert_null (world_domain (story.world, half->id));
+  story_end (&story);
+}
+
+static void
+test_restart_mid_claim (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 1);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_open (&story, 1, NULL, NULL);
+  story_restart (&story); /* before the resume was even asked for */
+  world_run (story.world, 5000);
+  g_autoptr (SkVm) vm = story_vm (&story, SK_VM_ATTACHED);
+  g_assert_cmpint (world_domain (story.world, vm->id)->state, ==, SK_DOMAIN_RUNNING);
+  g_assert_cmpstr (world_domain (story.world, vm->id)->owner, ==, "taro");
+  story_assert_session (&story, 1, id, SK_SESSION_STARTING);
+  story_end (&story);
+}
+
+static void
+test_restart_screen_gone (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  world_kill_core (story.world);
+  for (guint i = story.world->procs->len; i-- > 0;)
+    if (((Proc *) story.world->procs->pdata[i])->kind == SK_WORKER_SCREEN)
+      world_kill_proc (story.world, story.world->procs->pdata[i]);
+  world_start_core (story.world);
+  story_wait_session (&story, 1, id, SK_SESSION_ENDED);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  story_end (&story);
+}
+
+static void
+test_libvirt_lost (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 3);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *stays = story_click (&story, 1);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *dies = story_click (&story, 2);
+  g_autoptr (SkSession) dead = story_session (&story, 2, dies);
+  world_set_connected (story.world, FALSE);
+  world_crash_domain (story.world, world_domain (story.world, dead->vm)); /* nobody can tell us */
+  world_run (story.world, 10000);
+  story_assert_session (&story, 1, stays, SK_SESSION_ACTIVE);
+  world_set_connected (story.world, TRUE);
+  story_wait_session (&story, 2, dies, SK_SESSION_ENDED);
+  story_assert_session (&story, 1, stays, SK_SESSION_ACTIVE);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  story_end (&story);
+}
+
+static void
+test_full_disk (void)
+{
+  Story story;
+  sqlite3 *db;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  db = sk_store_handle (story.world->store);
+  sqlite3_exec (db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+  g_assert_cmpint (open_error (&story, 1, "a", "", 0), ==, SK_ERROR_STORE);
+  SkIdentity admin = world_user (5);
+  g_autoptr (GPtrArray) none = sk_manager_sessions (story.world->manager, &admin);
+  g_assert_cmpuint (none->len, ==, 0);
+  g_assert_cmpuint (story_count (&story, SK_VM_WARM), ==, 1);
+  sqlite3_exec (db, "PRAGMA query_only = OFF", NULL, NULL, NULL);
+  g_free (story_click (&story, 1));
+  story_end (&story);
+}
+
+static gboolean
+is_drained (World *world, gpointer data)
+{
+  return sk_manager_is_drained (world->manager);
+}
+
+static void
+test_drain (void)
+{
+  Story story;
+  story_begin (&story, 1, 1, 4);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  sk_manager_drain (story.world->manager, FALSE);
+  world_run (story.world, HOUR_MS / 3);
+  story_assert_session (&story, 1, id, SK_SESSION_ACTIVE); /* the orderly way: whoever works may finish */
+  g_assert_cmpuint (story.world->domains->len, ==, 1);
+  sk_manager_drain (story.world->manager, TRUE);
+  g_assert_true (world_run_until (story.world, HOUR_MS, is_drained, NULL));
+  g_assert_cmpuint (story.world->domains->len, ==, 0);
+  g_assert_cmpuint (story.world->procs->len, ==, 0);
+  g_assert_cmpstr (story.events->pdata[story.events->len - 1], ==, "broker  drained ");
+  story_end (&story);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/manager/token", test_token);
+  g_test_add_func ("/manager/token-expires", test_token_expires);
+  g_test_add_func ("/manager/one-session-a-user", test_one_session_a_user);
+  g_test_add_func ("/manager/viewer-comes-back", test_viewer_comes_back);
+  g_test_add_func ("/manager/view-crashes", test_view_crashes);
+  g_test_add_func ("/manager/newer-viewer-wins", test_newer_viewer_wins);
+  g_test_add_func ("/manager/detached-too-long", test_detached_too_long);
+  g_test_add_func ("/manager/nobody-comes", test_nobody_comes);
+  g_test_add_func ("/manager/others-see-nothing", test_others_see_nothing);
+  g_test_add_func ("/manager/refusals", test_refusals);
+  g_test_add_func ("/manager/too-often", test_too_often);
+  g_test_add_func ("/manager/restart/keeps-all", test_restart_keeps_all);
+  g_test_add_func ("/manager/restart/keeps-queue", test_restart_keeps_queue);
+  g_test_add_func ("/manager/restart/mid-boot", test_restart_mid_boot);
+  g_test_add_func ("/manager/restart/mid-claim", test_restart_mid_claim);
+  g_test_add_func ("/manager/restart/screen-gone", test_restart_screen_gone);
+  g_test_add_func ("/manager/libvirt-lost", test_libvirt_lost);
+  g_test_add_func ("/manager/full-disk", test_full_disk);
+  g_test_add_func ("/manager/drain", test_drain);
+  return g_test_run ();
+}
