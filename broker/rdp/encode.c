@@ -5,7 +5,8 @@
 #include <string.h>
 #include <winpr/stream.h>
 
-G_STATIC_ASSERT (sizeof (SkTileRect) == sizeof (RFX_RECT));
+/* To begin with; it grows. */
+#define STREAM_BYTES 65536
 
 void
 sk_frame_out_free (SkFrameOut *f)
@@ -21,7 +22,8 @@ sk_encoder_init (SkEncoder *e)
   /* No threads: the session's share is one core, and a thread pool costs more than it wins for a few tiles.
    */
   e->rfx = rfx_context_new_ex (TRUE, THREADING_FLAGS_DISABLE_THREADS);
-  if (!e->rfx)
+  e->stream = Stream_New (NULL, STREAM_BYTES);
+  if (!e->rfx || !e->stream)
     return FALSE;
   rfx_context_set_pixel_format (e->rfx, PIXEL_FORMAT_BGRX32);
   return rfx_context_set_mode (e->rfx, RLGR3);
@@ -32,11 +34,15 @@ sk_encoder_clear (SkEncoder *e)
 {
   g_clear_pointer (&e->rfx, rfx_context_free);
   g_clear_pointer (&e->photos, g_free);
+  if (e->stream)
+    Stream_Free (e->stream, TRUE);
+  e->stream = NULL;
 }
 
 gboolean
 sk_encoder_reset (SkEncoder *e, guint width, guint height)
 {
+  e->headers_sent = FALSE;
   return rfx_context_reset (e->rfx, width, height);
 }
 
@@ -62,62 +68,71 @@ finish (SkFrameOut *f)
 
 /* ---- RemoteFX ---- */
 
-/* FreeRDP splits after the tile that went over, repeats all rectangles in every message and keeps 1024 bytes
- * for the rest of it: leave room for that. A tile's three planes fill at most their coefficient buffers. */
-#define TILE_MAX (3 * 8192)
-#define SPLIT_MIN 4096
+/* Tiles a message, some 50 kB: a picture comes in several, and the first can be decoded while the others are
+ * on their way. (Not rfx_encode_messages(), which splits by itself: its list leaks in FreeRDP 3.10.) */
+#define TILES_AT_ONCE 24
 
-static gsize
-split_size (gsize message_max, guint n_rects)
+/* One message from tiles that are neighbours or not. */
+static gboolean
+encode_message (SkEncoder *e, wStream *s, const SkCanvas *c, const SkTileRect *tiles, guint n)
 {
-  const gsize overhead = TILE_MAX + n_rects * sizeof (RFX_RECT);
-  const gsize room = message_max > overhead ? message_max - overhead : 0;
-  return CLAMP (room, SPLIT_MIN, SK_ENCODE_MESSAGE_MAX);
+  RFX_RECT rects[TILES_AT_ONCE];
+  guint n_rects = 0;
+  for (guint i = 0; i < n; i++)
+    {
+      RFX_RECT *last = n_rects > 0 ? &rects[n_rects - 1] : NULL;
+      if (last && last->y == tiles[i].y && last->x + last->width == tiles[i].x)
+        last->width = (UINT16) (last->width + tiles[i].width);
+      else
+        rects[n_rects++] = (RFX_RECT){ tiles[i].x, tiles[i].y, tiles[i].width, tiles[i].height };
+    }
+  RFX_MESSAGE *message
+      = rfx_encode_message (e->rfx, rects, n_rects, c->pixels, c->width, c->height, c->stride);
+  if (!message)
+    return FALSE;
+  Stream_SetPosition (s, 0);
+  const gboolean done = rfx_write_message (e->rfx, s, message);
+  rfx_message_free (e->rfx, message);
+  return done;
 }
 
 static gboolean
 encode_photos (SkEncoder *e, SkFrameOut *f, const SkCanvas *c, gsize message_max)
 {
   const SkTileRect whole = { 0, 0, (guint16) c->width, (guint16) c->height };
-  size_t messages = 0;
-  if (e->n_photos == 0)
-    return TRUE;
-  f->needs_rfx = TRUE;
-  RFX_MESSAGE_LIST *list
-      = rfx_encode_messages (e->rfx, (const RFX_RECT *) e->photos, e->n_photos, c->pixels, c->width,
-                             c->height, c->stride, &messages, split_size (message_max, e->n_photos));
-  if (!list)
-    return FALSE;
-  wStream *s = Stream_New (NULL, SK_ENCODE_MESSAGE_MAX);
-  gboolean done = s != NULL;
-  for (size_t i = 0; i < messages && done; i++)
+  const SkTileRect *tiles = e->photos;
+  guint left = e->n_photos, n = TILES_AT_ONCE;
+  f->needs_rfx = left > 0;
+  while (left > 0)
     {
-      Stream_SetPosition (s, 0);
-      done = rfx_write_message (e->rfx, s, rfx_message_list_get (list, i));
-      if (done)
-        add_part (f, SK_PART_RFX, &whole, Stream_Buffer (s), Stream_GetPosition (s));
+      n = MIN (n, left);
+      if (!encode_message (e, e->stream, c, tiles, n))
+        return FALSE;
+      const gsize length = Stream_GetPosition (e->stream);
+      if (length > message_max && n > 1)
+        {
+          n /= 2; /* noise: again, with fewer of them */
+          if (!e->headers_sent && !rfx_context_reset (e->rfx, c->width, c->height))
+            return FALSE;
+          continue;
+        }
+      e->headers_sent = TRUE;
+      add_part (f, SK_PART_RFX, &whole, Stream_Buffer (e->stream), length);
+      tiles += n;
+      left -= n;
     }
-  rfx_message_list_free (list);
-  if (s)
-    Stream_Free (s, TRUE);
-  return done;
+  return TRUE;
 }
 
 static void
-add_photo (SkEncoder *e, const SkTileRect *r)
+add_photo (SkEncoder *e, const SkTileRect *tile)
 {
-  SkTileRect *last = e->n_photos > 0 ? &e->photos[e->n_photos - 1] : NULL;
-  if (last && last->y == r->y && last->x + last->width == r->x)
-    {
-      last->width = (guint16) (last->width + r->width);
-      return;
-    }
   if (e->n_photos == e->photos_room)
     {
       e->photos_room = MAX (64, e->photos_room * 2);
       e->photos = g_renew (SkTileRect, e->photos, e->photos_room);
     }
-  e->photos[e->n_photos++] = *r;
+  e->photos[e->n_photos++] = *tile;
 }
 
 /* ---- bitmaps ---- */

@@ -36,13 +36,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFrameOut, sk_frame_out_free)
 typedef struct
 {
   RFX_CONTEXT *rfx;
-  SkTileRect *photos; /* scratch: rectangles for RemoteFX */
+  gboolean headers_sent; /* RemoteFX: in a message that was kept */
+  wStream *stream;       /* scratch: one message */
+  SkTileRect *photos;    /* scratch: tiles for RemoteFX */
   guint n_photos, photos_room;
 } SkEncoder;
 
-/* About the size of a RemoteFX message when a viewer allows it: a picture comes in several, and the first can
- * be decoded while the others are on their way. */
-#define SK_ENCODE_MESSAGE_MAX 60000
 /* A tile that takes more as a bitmap (12 KiB of colours) is a photograph: RemoteFX makes 1 to 2.5 KiB of it.
  * Text with smoothed edges stays below 4 KiB. */
 #define SK_ENCODE_BITMAP_MAX 5000

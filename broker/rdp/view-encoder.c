@@ -18,10 +18,6 @@ typedef struct
   SkTileRect *rects; /* room for every tile of the canvas */
 } Encoder;
 
-/* Nothing is known of the viewer while the first picture is made: what FreeRDP's and Microsoft's clients
- * have. It is thrown away when that was wrong. */
-#define MESSAGE_MAX_GUESS 600000
-
 static void
 reset_canvas (Encoder *e)
 {
@@ -175,7 +171,8 @@ make_frame (Encoder *e)
   guint n = sk_canvas_update (&e->canvas, &v->ring, &e->size, e->rects);
   if (n == 0)
     return FALSE;
-  SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->rfx, &e->canvas, e->rects, n, e->message_max);
+  SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->rfx, &e->canvas, e->rects, n,
+                                         e->message_max - MIN (e->message_max, SK_VIEW_UPDATE_HEADERS));
   if (!frame)
     {
       sk_worker_log (v->worker, G_LOG_LEVEL_CRITICAL, "encoding failed");
@@ -232,7 +229,9 @@ sk_view_encoder_thread (gpointer data)
   Encoder *e = g_new0 (Encoder, 1);
   e->view = data;
   e->rfx = TRUE;
-  e->message_max = MESSAGE_MAX_GUESS;
+  /* Nothing is known of the viewer while the first picture is made: what FreeRDP's and Microsoft's clients
+   * have. It is thrown away when that was wrong. */
+  e->message_max = SK_VIEW_MULTIFRAGMENT;
   if (!sk_encoder_init (&e->encoder))
     {
       sk_worker_log (e->view->worker, G_LOG_LEVEL_CRITICAL, "no encoder");

@@ -13,8 +13,6 @@
 /* DesktopResize is a whole renegotiation; a guest that changes its size all the time gets one of these per
  * this. */
 #define RESIZE_EVERY_US (250 * 1000)
-/* Updates larger than this are fragments that a viewer must keep: RemoteFX messages stay well below. */
-#define MULTIFRAGMENT_MAX 262144
 /* How often a socket without acknowledgements is looked at while it is full. */
 #define OUTQ_POLL_MS 5
 
@@ -197,7 +195,7 @@ set_settings (rdpSettings *settings)
       return FALSE;
   return freerdp_settings_set_uint32 (settings, FreeRDP_ColorDepth, 32)
          && freerdp_settings_set_uint32 (settings, FreeRDP_EncryptionLevel, ENCRYPTION_LEVEL_NONE)
-         && freerdp_settings_set_uint32 (settings, FreeRDP_MultifragMaxRequestSize, MULTIFRAGMENT_MAX)
+         && freerdp_settings_set_uint32 (settings, FreeRDP_MultifragMaxRequestSize, SK_VIEW_MULTIFRAGMENT)
          && freerdp_settings_set_uint32 (settings, FreeRDP_LargePointerFlag, LARGE_POINTER_FLAG_96x96)
          && freerdp_settings_set_uint16 (settings, FreeRDP_TLSMinVersion, TLS1_3_VERSION);
 }

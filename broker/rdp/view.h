@@ -28,6 +28,9 @@
 /* From ATTACH to the first picture; a stalled handshake would keep a process. */
 #define SK_VIEW_HANDSHAKE_SECONDS 30
 
+/* What a viewer must be able to put together from fragments: more than any message has, and no more memory
+ * than that at the viewer. */
+#define SK_VIEW_MULTIFRAGMENT 262144
 /* Surface command, frame markers and update headers around a part; generously. */
 #define SK_VIEW_UPDATE_HEADERS 256
 

@@ -312,8 +312,10 @@ sk_worker_run (SkWorker *w)
     {
       struct pollfd fds[3]
           = { { w->wake_fd, POLLIN, 0 }, { w->listen_fd, POLLIN, 0 }, { w->core_fd, POLLIN, 0 } };
+      g_mutex_lock (&w->lock);
       if (w->state_unsent)
         fds[2].events |= POLLOUT;
+      g_mutex_unlock (&w->lock);
       if (poll (fds, 3, next_timeout (w)) < 0)
         continue; /* EINTR */
       guint64 count;

@@ -6,8 +6,16 @@
 #include <freerdp/codec/planar.h>
 #include <freerdp/codec/region.h>
 #include <freerdp/settings.h>
+#include <freerdp/version.h>
 #include <string.h>
 #include <sys/mman.h>
+
+/* renamed after FreeRDP 3.17 */
+#if FREERDP_VERSION_MAJOR > 3 || FREERDP_VERSION_MINOR > 17
+#define PLANAR_DECOMPRESS freerdp_bitmap_decompress_planar
+#else
+#define PLANAR_DECOMPRESS planar_decompress
+#endif
 
 #define W 400
 #define H 300
@@ -196,7 +204,7 @@ static void
 decode_bitmap (const SkPart *p, guint8 *got, gsize stride)
 {
   BITMAP_PLANAR_CONTEXT *decoder = freerdp_bitmap_planar_context_new (0, SK_TILE, SK_TILE);
-  g_assert_true (planar_decompress (decoder, p->data, (UINT32) p->length, p->rect.width, p->rect.height, got,
+  g_assert_true (PLANAR_DECOMPRESS (decoder, p->data, (UINT32) p->length, p->rect.width, p->rect.height, got,
                                     PIXEL_FORMAT_BGRX32, (UINT32) stride, p->rect.x, p->rect.y, p->rect.width,
                                     p->rect.height, TRUE));
   freerdp_bitmap_planar_context_free (decoder);
