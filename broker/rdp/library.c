@@ -8,14 +8,29 @@
 /* The one worker of this process: FreeRDP's log callback has no context. Set once before threads start. */
 static SkWorker *the_worker;
 
+/* What FreeRDP warns of in every good session. */
+static gboolean
+is_ordinary (const char *text)
+{
+  static const char *const starts[] = {
+    "setsockopt()",                /* for TCP; our connections may be unix sockets */
+    "BIO_read retries exceeded",   /* a viewer hung up */
+    "expected messageChannelId=0", /* xrdp has no message channel */
+    "license binary blob::type",   /* xrdp's licence packet */
+  };
+  for (gsize i = 0; text && i < G_N_ELEMENTS (starts); i++)
+    if (g_str_has_prefix (text, starts[i]))
+      return TRUE;
+  return FALSE;
+}
+
 static BOOL
 on_log_message (const wLogMessage *message)
 {
   GLogLevelFlags level = message->Level >= WLOG_ERROR  ? G_LOG_LEVEL_WARNING
                          : message->Level == WLOG_WARN ? G_LOG_LEVEL_MESSAGE
                                                        : G_LOG_LEVEL_INFO;
-  /* Its socket options are for TCP; our connections may be unix sockets. */
-  if (message->TextString && g_str_has_prefix (message->TextString, "setsockopt()"))
+  if (is_ordinary (message->TextString))
     return TRUE;
   /* An ERROR of FreeRDP is a broken or hostile peer: no error of ours. */
   sk_worker_log (the_worker, level, "FreeRDP: %s", message->TextString ? message->TextString : "");

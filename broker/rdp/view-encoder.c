@@ -14,9 +14,13 @@ typedef struct
   gsize message_max;
   gboolean active, can_take, can_resize;
   guint viewer_width, viewer_height;
-  gint64 last_frame;
+  gint64 last_frame, size_taken;
+  gboolean size_waits;
   SkTileRect *rects; /* room for every tile of the canvas */
 } Encoder;
+
+/* A guest that changes its size all the time gets a new canvas this often. */
+#define RESIZE_EVERY_US (50 * 1000)
 
 static void
 reset_canvas (Encoder *e)
@@ -73,9 +77,15 @@ follow_size (Encoder *e)
   const gboolean same = size.width == e->size.width && size.height == e->size.height;
   const gboolean misfit = e->active && !e->can_resize
                           && (e->canvas.width != e->viewer_width || e->canvas.height != e->viewer_height);
+  gint64 now = g_get_monotonic_time ();
+  e->size_waits = !same && now - e->size_taken < RESIZE_EVERY_US;
+  if (e->size_waits)
+    return; /* until then rows are read as the old size says: inside the memory, and nothing anybody waits for
+             */
   e->size = size;
   if (same && !misfit)
     return;
+  e->size_taken = now;
   if (e->active && !e->can_resize)
     fit_canvas (e, e->viewer_width, e->viewer_height);
   else
@@ -254,6 +264,6 @@ sk_view_encoder_thread (gpointer data)
         }
       else if (may_prepare (e) && make_frame (e))
         continue;
-      wait_for_work (e, pause);
+      wait_for_work (e, pause == 0 && e->size_waits ? RESIZE_EVERY_US : pause);
     }
 }

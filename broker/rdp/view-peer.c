@@ -93,11 +93,9 @@ on_activate (freerdp_peer *peer)
   sh->restart = !sk_view_frame_fits (sh);
   g_mutex_unlock (&v->lock);
   sk_view_wake (v->wake_encoder);
+  sk_worker_set_deadline (v->worker, 0, NULL);
   if (!v->told_picture)
-    {
-      sk_worker_state (v->worker, SK_VIEW_ACTIVE, 0, "");
-      sk_worker_set_deadline (v->worker, 0, NULL);
-    }
+    sk_worker_state (v->worker, SK_VIEW_ACTIVE, 0, "");
   return TRUE;
 }
 
@@ -250,7 +248,7 @@ socket_has_room (SkView *v, int fd)
 
 /* Takes the waiting picture if it may go out, and tells the encoder when it may make the next. */
 static gboolean
-exchange (SkView *v, int fd, gboolean *ret_stuck)
+exchange (SkView *v, int fd, int *ret_wait)
 {
   const gboolean room = v->activated && !v->suppressed && socket_has_room (v, fd);
   SkRingPointerKind kind = SK_RING_POINTER_DEFAULT;
@@ -262,9 +260,14 @@ exchange (SkView *v, int fd, gboolean *ret_stuck)
   g_autoptr (SkFrameOut) frame = room && !sh->restart ? g_steal_pointer (&sh->frame) : NULL;
   if (frame && (frame->width != sh->width || frame->height != sh->height))
     g_clear_pointer (&frame, sk_frame_out_free); /* a resize is on its way */
-  if (room && sh->pointer_changed)
+  const gint64 now = g_get_monotonic_time ();
+  const gboolean early = now - v->pointer_sent < SK_VIEW_FRAME_US;
+  if (room && sh->pointer_changed && early)
+    *ret_wait = (int) SK_VIEW_FRAME_US / 1000;
+  else if (room && sh->pointer_changed)
     {
       pointer = TRUE;
+      v->pointer_sent = now;
       kind = sh->pointer_kind;
       shape = sh->pointer;
       sh->pointer_changed = FALSE;
@@ -282,7 +285,8 @@ exchange (SkView *v, int fd, gboolean *ret_stuck)
   g_mutex_unlock (&v->lock);
   if (wake)
     sk_view_wake (v->wake_encoder);
-  *ret_stuck = v->activated && !v->suppressed && !more && !v->has_acks;
+  if (v->activated && !v->suppressed && !more && !v->has_acks)
+    *ret_wait = OUTQ_POLL_MS; /* nobody tells when the socket has room again */
   if (frame && good && !v->told_picture)
     {
       v->told_picture = TRUE;
@@ -315,6 +319,7 @@ follow_guest (SkView *v, int *ret_wait)
     }
   v->resized = now;
   v->activated = FALSE;
+  sk_worker_set_deadline (v->worker, now + SK_VIEW_HANDSHAKE_SECONDS * G_USEC_PER_SEC, "the resize");
   rdpContext *context = v->peer->context;
   return context->update->DesktopResize (context);
 }
@@ -341,11 +346,8 @@ turn (SkView *v, int fd)
 {
   Polled p;
   int timeout = -1;
-  gboolean stuck = FALSE;
-  if (!follow_guest (v, &timeout) || !exchange (v, fd, &stuck))
+  if (!follow_guest (v, &timeout) || !exchange (v, fd, &timeout))
     return FALSE;
-  if (stuck)
-    timeout = OUTQ_POLL_MS;
   collect (v, fd, &p);
   if (poll (p.fds, p.n, timeout) < 0)
     return errno == EINTR;
@@ -372,6 +374,8 @@ sk_view_peer_thread (gpointer data)
   if (v->peer && v->peer->context)
     {
       code = freerdp_get_last_error (v->peer->context);
+      if (v->told_picture && code == FREERDP_ERROR_CONNECT_TRANSPORT_FAILED)
+        code = 0; /* the viewer hung up: what most do at their end */
       sk_view_channels_close (v);
       v->peer->Disconnect (v->peer);
       freerdp_peer_context_free (v->peer);

@@ -84,7 +84,7 @@ typedef struct
   gboolean activated, suppressed, has_acks, told_picture;
   guint32 frame_id, acked_id;
   guint asked_width, asked_height; /* by the viewer, border included */
-  gint64 resized;
+  gint64 resized, pointer_sent;
   psPeerReceiveChannelData channel_data;
   gsize channel_bytes; /* of the message being received on drdynvc */
   guint lost_input;
