@@ -7,7 +7,7 @@
 /* How often a window that is not painted yet is looked at: a look costs a copy of the picture. */
 #define LOOK_EVERY_MS 250
 /* A page that stays plain for so long is a plain page. */
-#define PLAIN_PAGE_MS 30000
+#define PLAIN_PAGE_MS 120000
 /* Toolbars of the browser: what is below belongs to the page. */
 #define TOOLBAR_HEIGHT 120
 /* Text and its smoothed edges have many colours, a blank page and a spinner have few. */
