@@ -13,8 +13,6 @@ typedef struct
   SkPixels *pixels;
   SkLink *link;
   SkRdpClient *client;
-  GMutex early_mutex; /* guards: */
-  gboolean early;     /* no window yet: the link's thread connects the client by itself */
   SkWindow *window;
   gboolean resident;  /* stays after the window is closed */
   gboolean open;      /* the window is shown */

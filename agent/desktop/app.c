@@ -23,16 +23,10 @@ on_wake_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 
 static GSourceFuncs wake_funcs = { .dispatch = on_wake_dispatch };
 
-static void connect_early (App *app, SkLink *link);
-
 static void
 on_link_news (SkLink *link, gpointer data)
 {
   App *app = data;
-  g_mutex_lock (&app->early_mutex);
-  if (app->early)
-    connect_early (app, link);
-  g_mutex_unlock (&app->early_mutex);
   g_source_set_ready_time (app->wake, 0);
 }
 
@@ -45,20 +39,11 @@ on_client_news (SkRdpClient *client, gpointer data)
 
 /* -- the stream ------------------------------------------------------------------------------------------ */
 
-/* The size asked of the broker, and so the picture's most likely one. */
-static SkWindowState
-get_wished_state (App *app)
-{
-  if (app->options->width <= 0)
-    return sk_window_state_load ();
-  return (SkWindowState){ app->options->width, app->options->height, 1, FALSE };
-}
-
 /* Prepares FreeRDP on its own thread while there is nothing to connect to yet. */
 static void
 prepare_client (App *app)
 {
-  SkWindowState wished = get_wished_state (app);
+  SkWindowState wished = sk_early_wished_state (app->options);
   if (!app->client)
     app->client = sk_rdp_client_new (app->pixels, wished.width, wished.height, on_client_news, app);
 }
@@ -72,58 +57,24 @@ drop_client (App *app)
   app->connected = app->alive = FALSE;
 }
 
-/* Main thread, or the link's as long as there is no window. */
-static gboolean
-start_client (App *app, SkRdpTarget *target)
-{
-  if (target->width <= 0 || target->height <= 0)
-    {
-      SkWindowState wished = get_wished_state (app);
-      target->width = wished.width;
-      target->height = wished.height;
-    }
-  app->connected = sk_rdp_client_connect (app->client, target, NULL);
-  return app->connected;
-}
-
-/* The first stream does not wait for the window: the handshake runs while GTK starts. */
-static void
-connect_early (App *app, SkLink *link)
-{
-  g_autofree char *fingerprint = NULL;
-  SkRdpTarget target = { .scale_percent = 100 };
-  target.fd = sk_link_take_stream (link, &fingerprint, &target.width, &target.height);
-  target.fingerprint = fingerprint;
-  if (target.fd < 0)
-    return;
-  app->early = FALSE;
-  if (!start_client (app, &target))
-    sk_link_stream_lost (link, FALSE);
-}
-
-static void
-stop_being_early (App *app)
-{
-  g_mutex_lock (&app->early_mutex);
-  app->early = FALSE;
-  g_mutex_unlock (&app->early_mutex);
-}
-
 static void
 connect_client (App *app, SkRdpTarget *target)
 {
   double scale = 1;
-  int width, height;
+  int width = 0, height = 0;
   if (app->connected)
     drop_client (app);
   prepare_client (app);
-  if (app->window)
+  sk_picture_get_room (sk_window_get_picture (app->window), &width, &height, &scale);
+  if (target->width <= 0 || target->height <= 0)
     {
-      sk_picture_get_room (sk_window_get_picture (app->window), &width, &height, &scale);
-      sk_picture_expect_first (sk_window_get_picture (app->window));
+      target->width = width > 0 ? width : SK_PICTURE_WIDTH;
+      target->height = height > 0 ? height : SK_PICTURE_HEIGHT;
     }
   target->scale_percent = (int) (scale * 100);
-  if (!start_client (app, target))
+  sk_picture_expect_first (sk_window_get_picture (app->window));
+  app->connected = sk_rdp_client_connect (app->client, target, NULL);
+  if (!app->connected)
     app_stream_lost (app);
 }
 
@@ -355,7 +306,7 @@ make_window (App *app)
     .room = on_room,
     .painted = on_painted,
   };
-  SkWindowState wished = get_wished_state (app);
+  SkWindowState wished = sk_early_wished_state (app->options);
   if (!app->window)
     app->window = sk_window_new (app->pixels, &wished, &actions, app);
 }
@@ -372,7 +323,7 @@ use_link (App *app, SkLink *link)
 static SkLink *
 new_link (App *app, const char *url)
 {
-  SkWindowState wished = get_wished_state (app);
+  SkWindowState wished = sk_early_wished_state (app->options);
   const SkLinkRequest request = { .socket = app->options->socket,
                                   .pool = app->options->pool,
                                   .url = url,
@@ -381,25 +332,12 @@ new_link (App *app, const char *url)
   return sk_link_new (&request);
 }
 
-/* What has to be on its way before the window is made. */
-static void
-start_early (App *app, SkLink *link)
-{
-  prepare_client (app);
-  app->early = link != NULL;
-  if (link)
-    use_link (app, link);
-  else if (app->options->rdp_address)
-    connect_direct (app);
-}
-
 static void
 show_window (App *app, const char *token)
 {
   app->open = TRUE;
   app->ending = FALSE;
   make_window (app);
-  stop_being_early (app);
   on_news (app);
   sk_window_present (app->window, token);
 }
@@ -473,18 +411,28 @@ app_clear (App *app)
   g_source_destroy (app->wake);
   g_source_unref (app->wake);
   sk_pixels_unref (app->pixels);
-  g_mutex_clear (&app->early_mutex);
   g_main_loop_unref (app->loop);
+}
+
+/* What ran by itself while GTK was starting is ours from here on. */
+static void
+take_over (App *app, SkEarly *early)
+{
+  sk_early_finish (early);
+  app->client = early->client;
+  app->connected = early->connected;
+  sk_rdp_client_set_notify (app->client, on_client_news, app);
+  if (early->link)
+    use_link (app, early->link);
 }
 
 static void
 app_init (App *app, const SkDesktopStart *start)
 {
   app->options = start->options;
+  app->pixels = start->early->pixels;
   app->instance = start->instance;
   app->resident = start->options->command == SK_COMMAND_BACKGROUND;
-  g_mutex_init (&app->early_mutex);
-  app->pixels = sk_pixels_new ();
   app->loop = g_main_loop_new (NULL, FALSE);
   app->wake = g_source_new (&wake_funcs, sizeof (GSource));
   /* Pictures before drawing (GDK's redraw priority is lower), after input. */
@@ -500,28 +448,25 @@ int
 sk_desktop_run (const SkDesktopStart *start)
 {
   App app = { 0 };
-  sk_timing_mark (SK_PHASE_MODULE_LOADED);
+  sk_timing_mark (SK_PHASE_GTK_LOADED);
   app_init (&app, start);
-  start_early (&app, start->link);
   if (!app_prepare_gtk ())
     {
       g_printerr ("sekisho: %s\n",
                   SK_TR ("There is no desktop to open a window on (DISPLAY, WAYLAND_DISPLAY).",
                          "画面がありません（DISPLAY、WAYLAND_DISPLAY を確認してください）。"));
+      take_over (&app, start->early);
       app_clear (&app);
       return sk_error_info_for_code (SK_ERROR_UNAVAILABLE)->exit_status;
     }
   if (app.instance)
     sk_instance_serve (app.instance, on_instance_open, &app);
+  make_window (&app);
+  take_over (&app, start->early);
   if (app.resident)
-    {
-      make_window (&app);
-      app_bus_start (&app);
-    }
+    app_bus_start (&app);
   else
-    {
-      show_window (&app, NULL);
-    }
+    show_window (&app, NULL);
   g_main_loop_run (app.loop);
   app_clear (&app);
   return 0;

@@ -1,9 +1,7 @@
-/* Between the small program `sekisho` and the module that holds GTK and FreeRDP.
- *
- * Loading those takes longer than asking the broker; so the program asks first and loads then. */
+/* Between the small program `sekisho` and its module with GTK. */
 #pragma once
+#include "desktop/early.h"
 #include "desktop/instance.h"
-#include "desktop/link.h"
 #include "desktop/options.h"
 
 #define SK_DESKTOP_MODULE "sekisho-desktop.so"
@@ -12,7 +10,7 @@
 typedef struct
 {
   const SkOptions *options;
-  SkLink *link;         /* on its way already; NULL with --rdp-address and --background. Taken over. */
+  SkEarly *early;       /* finished by the callee, which takes over what is in it */
   SkInstance *instance; /* NULL: could not be claimed. Taken over. */
 } SkDesktopStart;
 

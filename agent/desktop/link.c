@@ -93,6 +93,7 @@ set_state (SkLink *link, SkLinkState state, GError *error)
   link->view.state = state;
   link->view.position = link->info.position;
   link->view.eta_seconds = link->info.eta_seconds;
+  link->view.again = link->attached_before;
   g_free (link->view.session);
   link->view.session = g_strdup (link->info.id);
   g_free (link->view.reason);

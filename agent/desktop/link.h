@@ -27,6 +27,7 @@ typedef struct
   guint position;    /* QUEUED: 1 = next; 0 = not known */
   guint eta_seconds; /* QUEUED: 0 = not known */
   guint tries;       /* WAITING: how often it was tried since it last worked */
+  gboolean again;    /* there was a stream before */
   char *session;     /* nullable */
   char *reason;      /* ENDED: the broker's words, nullable */
   GError *error;     /* WAITING, FAILED: nullable */

@@ -1,54 +1,29 @@
-/* sekisho: what a double-click starts. Asks the broker first, then loads everything large. */
+/* sekisho: what a double-click starts. Asks the broker first; everything large is loaded meanwhile. */
 #include "common/error.h"
-#include "common/fd.h"
 #include "common/i18n.h"
 #include "desktop/commands.h"
 #include "desktop/desktop.h"
+#include "desktop/module.h"
 #include "desktop/timing.h"
-#include "desktop/window-state.h"
 #include <dlfcn.h>
 #include <locale.h>
 #include <stdio.h>
 
-/* Beside the program in a build tree, else where it was installed. */
-static void *
-load_module (void)
-{
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *dir = program ? g_path_get_dirname (program) : g_strdup ("/");
-  g_autofree char *beside = g_build_filename (dir, SK_DESKTOP_MODULE, NULL);
-  void *module = dlopen (beside, RTLD_LAZY | RTLD_LOCAL);
-  if (!module && !g_file_test (beside, G_FILE_TEST_EXISTS))
-    module = dlopen (SK_DESKTOP_MODULE_DIR "/" SK_DESKTOP_MODULE, RTLD_LAZY | RTLD_LOCAL);
-  return module;
-}
-
 static int
 run_window (const SkDesktopStart *start)
 {
-  void *module = load_module ();
+  g_autoptr (GError) error = NULL;
+  gpointer module = sk_module_open (SK_DESKTOP_MODULE, &error);
   SkDesktopRun run = NULL;
   if (module)
-    *(void **) &run = dlsym (module, SK_DESKTOP_ENTRY);
+    *(gpointer *) &run = dlsym (module, SK_DESKTOP_ENTRY);
   if (run)
     return run (start);
   fprintf (stderr, "sekisho: %s\n%s\n",
            SK_TR ("The program is not installed completely. Tell your administrator:",
                   "プログラムが正しくインストールされていません。次の内容を管理者に伝えてください。"),
-           dlerror ());
+           error ? error->message : dlerror ());
   return sk_error_info_for_code (SK_ERROR_UNAVAILABLE)->exit_status;
-}
-
-static SkLink *
-ask_broker (const SkOptions *options)
-{
-  SkWindowState state = sk_window_state_load ();
-  const SkLinkRequest request = { .socket = options->socket,
-                                  .pool = options->pool,
-                                  .url = options->url,
-                                  .width = options->width > 0 ? options->width : state.width,
-                                  .height = options->width > 0 ? options->height : state.height };
-  return sk_link_new (&request);
 }
 
 static const char *
@@ -71,7 +46,8 @@ static int
 open_window (const SkOptions *options)
 {
   g_autoptr (GError) error = NULL;
-  SkDesktopStart start = { .options = options };
+  SkEarly early = { 0 };
+  SkDesktopStart start = { .options = options, .early = &early };
   if (!options->rdp_address)
     {
       g_autofree char *path = sk_instance_path (options->pool, options->socket);
@@ -82,9 +58,8 @@ open_window (const SkOptions *options)
       if (!start.instance && !error
           && (hand_over (options, path, &error) || options->command != SK_COMMAND_OPEN))
         return 0;
-      if (options->command == SK_COMMAND_OPEN)
-        start.link = ask_broker (options);
     }
+  sk_early_start (&early, options);
   return run_window (&start);
 }
 

@@ -1,16 +1,31 @@
-#include "desktop/rdp-private.h"
+#include "desktop/rdp-shared.h"
 #include "common/error.h"
 #include "common/fd.h"
 #include "desktop/timing.h"
-#include <errno.h>
-#include <freerdp/freerdp.h>
-#include <freerdp/primitives.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <winpr/wlog.h>
 
 /* -- what the two threads share ------------------------------------------------------------------------- */
+
+void
+sk_rdp_notify (SkRdpClient *client)
+{
+  g_mutex_lock (&client->notify_mutex);
+  if (client->notify)
+    client->notify (client, client->notify_data);
+  g_mutex_unlock (&client->notify_mutex);
+}
+
+void
+sk_rdp_client_set_notify (SkRdpClient *client, SkRdpNotify notify, gpointer data)
+{
+  g_mutex_lock (&client->notify_mutex);
+  client->notify = notify;
+  client->notify_data = data;
+  g_mutex_unlock (&client->notify_mutex);
+}
 
 void
 sk_rdp_set_state (SkRdpClient *client, SkRdpState state)
@@ -23,15 +38,8 @@ sk_rdp_set_state (SkRdpClient *client, SkRdpState state)
       client->state_us[state] = sk_timing_now_us ();
     }
   g_mutex_unlock (&client->mutex);
-  if (changed && client->notify)
-    client->notify (client, client->notify_data);
-}
-
-void
-sk_rdp_notify (SkRdpClient *client)
-{
-  if (client->notify)
-    client->notify (client, client->notify_data);
+  if (changed)
+    sk_rdp_notify (client);
 }
 
 SkRdpState
@@ -81,21 +89,8 @@ sk_rdp_client_take_pointer (SkRdpClient *client, SkPointer *ret_pointer)
 
 /* -- the thread's life ---------------------------------------------------------------------------------- */
 
-/* FreeRDP would spend 0.3 s and more measuring its own code at first use; and it logs in English to the
- * terminal what concerns nobody there. Both have to be said before any other call of it. */
-static void
-prepare_library (void)
-{
-  static gsize once = 0;
-  if (!g_once_init_enter (&once))
-    return;
-  primitives_set_hints (PRIMITIVES_ONLY_CPU);
-  WLog_SetLogLevel (WLog_GetRoot (), g_getenv ("SEKISHO_DEBUG") ? WLOG_INFO : WLOG_OFF);
-  g_once_init_leave (&once, 1);
-}
-
-static gboolean
-wait_for_target (SkRdpClient *client)
+gboolean
+sk_rdp_wait_for_target (SkRdpClient *client)
 {
   g_mutex_lock (&client->mutex);
   while (!client->stop && client->target.fd < 0)
@@ -105,8 +100,8 @@ wait_for_target (SkRdpClient *client)
   return go;
 }
 
-static void
-fail (SkRdpClient *client, SkErrorCode code, const char *text)
+void
+sk_rdp_fail (SkRdpClient *client, SkErrorCode code, const char *text)
 {
   g_mutex_lock (&client->mutex);
   if (!client->error)
@@ -114,39 +109,16 @@ fail (SkRdpClient *client, SkErrorCode code, const char *text)
   g_mutex_unlock (&client->mutex);
 }
 
-static void
-run_connection (SkRdpClient *client, freerdp *instance)
-{
-  sk_rdp_set_state (client, SK_RDP_HANDSHAKE);
-  if (!sk_rdp_apply_target (client, instance->context->settings) || !freerdp_connect (instance))
-    {
-      fail (client, client->certificate_refused ? SK_ERROR_FORBIDDEN : SK_ERROR_PEER_LOST,
-            freerdp_get_last_error_string (freerdp_get_last_error (instance->context)));
-      return;
-    }
-  sk_timing_mark (SK_PHASE_RDP_CONNECTED);
-  sk_rdp_set_state (client, SK_RDP_CONNECTED);
-  if (!sk_rdp_pump (client, instance))
-    fail (client, SK_ERROR_PEER_LOST,
-          freerdp_get_last_error_string (freerdp_get_last_error (instance->context)));
-  freerdp_disconnect (instance);
-}
-
 static gpointer
 thread_main (gpointer data)
 {
   SkRdpClient *client = data;
-  prepare_library ();
-  rdpContext *context = sk_rdp_context_new (client);
-  if (!context)
-    fail (client, SK_ERROR_INTERNAL, "freerdp_client_context_new");
+  g_autoptr (GError) error = NULL;
+  SkRdpBackend run = sk_rdp_get_backend (&error);
+  if (run)
+    run (client);
   else
-    {
-      sk_rdp_set_state (client, SK_RDP_PREPARED);
-      if (wait_for_target (client))
-        run_connection (client, context->instance);
-      sk_rdp_context_free (client, context);
-    }
+    sk_rdp_fail (client, SK_ERROR_UNAVAILABLE, error->message);
   sk_rdp_set_state (client, SK_RDP_CLOSED);
   return NULL;
 }
@@ -156,6 +128,7 @@ sk_rdp_client_new (SkPixels *pixels, int width, int height, SkRdpNotify notify, 
 {
   SkRdpClient *client = g_new0 (SkRdpClient, 1);
   g_mutex_init (&client->mutex);
+  g_mutex_init (&client->notify_mutex);
   g_cond_init (&client->cond);
   client->pixels = sk_pixels_ref (pixels);
   client->expected_width = width;
@@ -223,6 +196,7 @@ sk_rdp_client_free (SkRdpClient *client)
   g_array_unref (client->queue);
   sk_pixels_unref (client->pixels);
   g_mutex_clear (&client->mutex);
+  g_mutex_clear (&client->notify_mutex);
   g_cond_clear (&client->cond);
   g_free (client);
 }
@@ -267,9 +241,7 @@ sk_rdp_client_text (SkRdpClient *client, const char *utf8)
 void
 sk_rdp_client_locks (SkRdpClient *client, gboolean caps, gboolean num, gboolean scroll, gboolean kana)
 {
-  int flags = (caps ? KBD_SYNC_CAPS_LOCK : 0) | (num ? KBD_SYNC_NUM_LOCK : 0)
-              | (scroll ? KBD_SYNC_SCROLL_LOCK : 0) | (kana ? KBD_SYNC_KANA_LOCK : 0);
-  push (client, (SkRdpCommand){ SK_RDP_COMMAND_LOCKS, flags });
+  push (client, (SkRdpCommand){ SK_RDP_COMMAND_LOCKS, caps, num, scroll, kana });
 }
 
 void

@@ -41,6 +41,8 @@ typedef struct
 /* The pixels are kept by reference, and shared between clients that follow each other. width and height: what
  * the picture will probably have, so that its memory is ready; 0: not known. */
 SkRdpClient *sk_rdp_client_new (SkPixels *pixels, int width, int height, SkRdpNotify notify, gpointer data);
+/* When this returns, no call of the former one is on its way. */
+void sk_rdp_client_set_notify (SkRdpClient *client, SkRdpNotify notify, gpointer data);
 /* Once. FALSE when the fingerprint is malformed (SK_ERROR_INVALID; fd is closed). */
 gboolean sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -62,7 +64,6 @@ gboolean sk_rdp_client_can_resize (SkRdpClient *client);
 void sk_rdp_client_key (SkRdpClient *client, guint scancode, gboolean down, gboolean repeat);
 /* A press and a release of every character. */
 void sk_rdp_client_text (SkRdpClient *client, const char *utf8);
-/* flags: KBD_SYNC_* of freerdp/input.h */
 void sk_rdp_client_locks (SkRdpClient *client, gboolean caps, gboolean num, gboolean scroll, gboolean kana);
 void sk_rdp_client_motion (SkRdpClient *client, int x, int y);
 /* button: 1 left, 2 middle, 3 right, 8 back, 9 forward */

@@ -33,44 +33,47 @@ prepare_codecs (rdpContext *context)
 static BOOL
 on_bitmap_update (rdpContext *context, const BITMAP_UPDATE *update)
 {
-  SkRdpClient *client = sk_rdp_client_of (context);
+  SkRdpContext *self = sk_rdp_context_of (context);
   guint width = context->gdi->width, height = context->gdi->height;
-  if (client->planar_width < width || client->planar_height < height)
+  if (self->planar_width < width || self->planar_height < height)
     {
-      client->planar_width = width;
-      client->planar_height = height;
+      self->planar_width = width;
+      self->planar_height = height;
       if (!freerdp_client_codecs_reset (context->codecs, FREERDP_CODEC_PLANAR, width, height))
         return FALSE;
     }
-  return client->gdi_bitmap_update (context, update);
+  return self->gdi_bitmap_update (context, update);
 }
 
 /* -- pictures' memory ------------------------------------------------------------------------------------ */
 
 /* A fresh allocation costs a page fault every 4 KiB at first touch: 3 ms for a desktop. */
 static void
-prepare_pixels (SkRdpClient *client)
+prepare_pixels (SkRdpContext *self)
 {
+  SkRdpClient *client = self->client;
   gsize size = (gsize) client->expected_width * client->expected_height * 4;
   if (size == 0)
     return;
-  client->gdi_memory = winpr_aligned_malloc (size, 32);
-  if (client->gdi_memory)
-    memset (client->gdi_memory, 0, size);
+  self->gdi_memory = winpr_aligned_malloc (size, 32);
+  if (self->gdi_memory)
+    memset (self->gdi_memory, 0, size);
   sk_pixels_reserve (client->pixels, client->expected_width, client->expected_height);
 }
 
 static gboolean
-init_gdi (SkRdpClient *client, freerdp *instance)
+init_gdi (freerdp *instance)
 {
+  SkRdpContext *self = sk_rdp_context_of (instance->context);
+  const SkRdpClient *client = self->client;
   rdpSettings *settings = instance->context->settings;
   gboolean fits
-      = client->gdi_memory
+      = self->gdi_memory
         && (int) freerdp_settings_get_uint32 (settings, FreeRDP_DesktopWidth) == client->expected_width
         && (int) freerdp_settings_get_uint32 (settings, FreeRDP_DesktopHeight) == client->expected_height;
   if (!fits)
     return gdi_init (instance, PIXEL_FORMAT_BGRX32);
-  BYTE *pixels = g_steal_pointer (&client->gdi_memory);
+  BYTE *pixels = g_steal_pointer (&self->gdi_memory);
   return gdi_init_ex (instance, PIXEL_FORMAT_BGRX32, client->expected_width * 4, pixels, winpr_aligned_free);
 }
 
@@ -80,7 +83,7 @@ init_gdi (SkRdpClient *client, freerdp *instance)
 static int
 on_tcp_connect (rdpContext *context, rdpSettings *settings, const char *host, int port, DWORD timeout)
 {
-  SkRdpClient *client = sk_rdp_client_of (context);
+  SkRdpClient *client = sk_rdp_context_of (context)->client;
   if (client->fd_given || !freerdp_settings_set_bool (settings, FreeRDP_DeactivateClientDecoding, FALSE))
     return -1;
   client->fd_given = TRUE;
@@ -92,10 +95,10 @@ static DWORD
 on_certificate (freerdp *instance, const char *host, UINT16 port, const char *name, const char *subject,
                 const char *issuer, const char *fingerprint, DWORD flags)
 {
-  SkRdpClient *client = sk_rdp_client_of (instance->context);
-  if (!client->target.fingerprint && client->target.accept_any)
+  SkRdpContext *self = sk_rdp_context_of (instance->context);
+  if (!self->client->target.fingerprint && self->client->target.accept_any)
     return 2; /* for this connection only */
-  client->certificate_refused = TRUE;
+  self->certificate_refused = TRUE;
   return 0;
 }
 
@@ -113,7 +116,7 @@ on_channel_connected (void *data, const ChannelConnectedEventArgs *event)
 {
   rdpContext *context = data;
   if (g_strcmp0 (event->name, DISP_DVC_CHANNEL_NAME) == 0)
-    sk_rdp_set_disp (sk_rdp_client_of (context), event->pInterface);
+    sk_rdp_set_disp (context, event->pInterface);
 }
 
 static void
@@ -121,7 +124,7 @@ on_channel_disconnected (void *data, const ChannelDisconnectedEventArgs *event)
 {
   rdpContext *context = data;
   if (g_strcmp0 (event->name, DISP_DVC_CHANNEL_NAME) == 0)
-    sk_rdp_set_disp (sk_rdp_client_of (context), NULL);
+    sk_rdp_set_disp (context, NULL);
 }
 
 static BOOL
@@ -160,10 +163,10 @@ static BOOL
 on_post_connect (freerdp *instance)
 {
   rdpUpdate *update = instance->context->update;
-  SkRdpClient *client = sk_rdp_client_of (instance->context);
-  if (!init_gdi (client, instance) || !sk_rdp_start_drawing (instance))
+  SkRdpContext *self = sk_rdp_context_of (instance->context);
+  if (!init_gdi (instance) || !sk_rdp_start_drawing (instance))
     return FALSE;
-  client->gdi_bitmap_update = update->BitmapUpdate;
+  self->gdi_bitmap_update = update->BitmapUpdate;
   update->BitmapUpdate = on_bitmap_update;
   return TRUE;
 }
@@ -246,21 +249,21 @@ sk_rdp_context_new (SkRdpClient *client)
   ((SkRdpContext *) context)->client = client;
   if (!sk_rdp_apply_offers (context->settings) || !set_io (context) || !prepare_codecs (context))
     {
-      sk_rdp_context_free (client, context);
+      sk_rdp_context_free (context);
       return NULL;
     }
-  prepare_pixels (client);
+  prepare_pixels (sk_rdp_context_of (context));
   warm_up_tls ();
   return context;
 }
 
 void
-sk_rdp_context_free (SkRdpClient *client, rdpContext *context)
+sk_rdp_context_free (rdpContext *context)
 {
+  BYTE *unused = sk_rdp_context_of (context)->gdi_memory;
   /* A connection that was made has freed and cleared them. */
   freerdp_client_codecs_free (context->codecs);
   context->codecs = NULL;
   freerdp_client_context_free (context);
-  winpr_aligned_free (client->gdi_memory);
-  client->gdi_memory = NULL;
+  winpr_aligned_free (unused);
 }

@@ -9,37 +9,37 @@
 /* -- picture --------------------------------------------------------------------------------------------- */
 
 static void
-add_pending (SkRdpClient *client, SkRect rect)
+add_pending (SkRdpContext *self, SkRect rect)
 {
-  if (client->n_pending < SK_PIXELS_RECTS_MAX)
+  if (self->n_pending < SK_PIXELS_RECTS_MAX)
     {
-      client->pending[client->n_pending++] = rect;
+      self->pending[self->n_pending++] = rect;
       return;
     }
-  for (guint i = 0; i < client->n_pending; i++)
-    rect = sk_rect_union (rect, client->pending[i]);
-  client->pending[0] = rect;
-  client->n_pending = 1;
+  for (guint i = 0; i < self->n_pending; i++)
+    rect = sk_rect_union (rect, self->pending[i]);
+  self->pending[0] = rect;
+  self->n_pending = 1;
 }
 
 static void
-publish (SkRdpClient *client, rdpGdi *gdi)
+publish (SkRdpContext *self, rdpGdi *gdi)
 {
-  if (client->n_pending == 0 || client->in_frame)
+  if (self->n_pending == 0 || self->in_frame)
     return;
-  gboolean ok = sk_pixels_publish (client->pixels, gdi->primary_buffer, gdi->stride, gdi->width, gdi->height,
-                                   client->pending, client->n_pending);
-  client->n_pending = 0;
+  gboolean ok = sk_pixels_publish (self->client->pixels, gdi->primary_buffer, gdi->stride, gdi->width,
+                                   gdi->height, self->pending, self->n_pending);
+  self->n_pending = 0;
   if (!ok)
     return;
-  if (!client->has_picture)
+  if (!self->has_picture)
     {
-      client->has_picture = TRUE;
+      self->has_picture = TRUE;
       sk_timing_mark (SK_PHASE_FIRST_FRAME);
-      sk_rdp_set_state (client, SK_RDP_PICTURE);
+      sk_rdp_set_state (self->client, SK_RDP_PICTURE);
     }
   else
-    sk_rdp_notify (client);
+    sk_rdp_notify (self->client);
 }
 
 static BOOL
@@ -54,16 +54,16 @@ on_begin_paint (rdpContext *context)
 static BOOL
 on_end_paint (rdpContext *context)
 {
-  SkRdpClient *client = sk_rdp_client_of (context);
+  SkRdpContext *self = sk_rdp_context_of (context);
   HGDI_WND window = context->gdi->primary->hdc->hwnd;
   for (INT32 i = 0; i < window->ninvalid; i++)
     {
       const GDI_RGN *r = &window->cinvalid[i];
-      add_pending (client, (SkRect){ r->x, r->y, r->w, r->h });
+      add_pending (self, (SkRect){ r->x, r->y, r->w, r->h });
     }
   window->invalid->null = TRUE;
   window->ninvalid = 0;
-  publish (client, context->gdi);
+  publish (self, context->gdi);
   return TRUE;
 }
 
@@ -72,17 +72,17 @@ on_end_paint (rdpContext *context)
 static BOOL
 on_frame_marker (rdpContext *context, const SURFACE_FRAME_MARKER *marker)
 {
-  SkRdpClient *client = sk_rdp_client_of (context);
-  client->in_frame = marker->frameAction == SURFACECMD_FRAMEACTION_BEGIN;
-  return client->gdi_frame_marker (context, marker);
+  SkRdpContext *self = sk_rdp_context_of (context);
+  self->in_frame = marker->frameAction == SURFACECMD_FRAMEACTION_BEGIN;
+  return self->gdi_frame_marker (context, marker);
 }
 
 static BOOL
 on_desktop_resize (rdpContext *context)
 {
-  SkRdpClient *client = sk_rdp_client_of (context);
-  client->n_pending = 0;
-  client->in_frame = FALSE;
+  SkRdpContext *self = sk_rdp_context_of (context);
+  self->n_pending = 0;
+  self->in_frame = FALSE;
   return gdi_resize (context->gdi, freerdp_settings_get_uint32 (context->settings, FreeRDP_DesktopWidth),
                      freerdp_settings_get_uint32 (context->settings, FreeRDP_DesktopHeight));
 }
@@ -122,7 +122,7 @@ on_pointer_free (rdpContext *context, rdpPointer *common)
 static void
 set_pointer (rdpContext *context, SkPointerKind kind, const Pointer *from)
 {
-  SkRdpClient *client = sk_rdp_client_of (context);
+  SkRdpClient *client = sk_rdp_context_of (context)->client;
   g_mutex_lock (&client->mutex);
   SkPointer *to = &client->pointer;
   to->kind = kind;
@@ -172,13 +172,13 @@ gboolean
 sk_rdp_start_drawing (freerdp *instance)
 {
   rdpContext *context = instance->context;
-  SkRdpClient *client = sk_rdp_client_of (context);
+  SkRdpContext *self = sk_rdp_context_of (context);
   rdpUpdate *update = context->update;
   rdpPointer pointer = { 0 };
   update->BeginPaint = on_begin_paint;
   update->EndPaint = on_end_paint;
   update->DesktopResize = on_desktop_resize;
-  client->gdi_frame_marker = update->SurfaceFrameMarker;
+  self->gdi_frame_marker = update->SurfaceFrameMarker;
   update->SurfaceFrameMarker = on_frame_marker;
 
   pointer.size = sizeof (Pointer);

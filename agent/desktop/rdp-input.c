@@ -69,7 +69,15 @@ send_wheel (rdpInput *input, const SkRdpCommand *c)
 }
 
 static void
-send_size (SkRdpClient *client, const SkRdpCommand *c)
+send_locks (rdpInput *input, const SkRdpCommand *c)
+{
+  UINT32 flags = (c->a ? KBD_SYNC_CAPS_LOCK : 0) | (c->b ? KBD_SYNC_NUM_LOCK : 0)
+                 | (c->c ? KBD_SYNC_SCROLL_LOCK : 0) | (c->d ? KBD_SYNC_KANA_LOCK : 0);
+  freerdp_input_send_synchronize_event (input, flags);
+}
+
+static void
+send_size (SkRdpContext *self, const SkRdpCommand *c)
 {
   DISPLAY_CONTROL_MONITOR_LAYOUT monitor = {
     .Flags = DISPLAY_CONTROL_MONITOR_PRIMARY,
@@ -79,15 +87,16 @@ send_size (SkRdpClient *client, const SkRdpCommand *c)
     .DesktopScaleFactor = CLAMP (c->c, 100, 500),
     .DeviceScaleFactor = 100,
   };
-  if (client->disp && g_atomic_int_get (&client->can_resize))
-    client->disp->SendMonitorLayout (client->disp, 1, &monitor);
+  if (self->disp && g_atomic_int_get (&self->client->can_resize))
+    self->disp->SendMonitorLayout (self->disp, 1, &monitor);
   else
-    client->wanted_size = *c;
+    self->wanted_size = *c;
 }
 
 static void
-send_command (SkRdpClient *client, rdpInput *input, const SkRdpCommand *c)
+send_command (SkRdpContext *self, const SkRdpCommand *c)
 {
+  rdpInput *input = self->common.context.input;
   switch (c->type)
     {
     case SK_RDP_COMMAND_NONE:
@@ -100,7 +109,7 @@ send_command (SkRdpClient *client, rdpInput *input, const SkRdpCommand *c)
       freerdp_input_send_unicode_keyboard_event (input, KBD_FLAGS_RELEASE, c->a);
       break;
     case SK_RDP_COMMAND_LOCKS:
-      freerdp_input_send_synchronize_event (input, c->a);
+      send_locks (input, c);
       break;
     case SK_RDP_COMMAND_MOTION:
       freerdp_input_send_mouse_event (input, PTR_FLAGS_MOVE, c->a, c->b);
@@ -112,14 +121,15 @@ send_command (SkRdpClient *client, rdpInput *input, const SkRdpCommand *c)
       send_wheel (input, c);
       break;
     case SK_RDP_COMMAND_RESIZE:
-      send_size (client, c);
+      send_size (self, c);
       break;
     }
 }
 
 static gboolean
-send_queue (SkRdpClient *client, rdpInput *input)
+send_queue (SkRdpContext *self)
 {
+  SkRdpClient *client = self->client;
   eventfd_t count;
   eventfd_read (client->wake_fd, &count);
   g_mutex_lock (&client->mutex);
@@ -128,7 +138,7 @@ send_queue (SkRdpClient *client, rdpInput *input)
   gboolean go_on = !client->stop;
   g_mutex_unlock (&client->mutex);
   for (guint i = 0; go_on && i < commands->len; i++)
-    send_command (client, input, &g_array_index (commands, SkRdpCommand, i));
+    send_command (self, &g_array_index (commands, SkRdpCommand, i));
   return go_on;
 }
 
@@ -145,31 +155,42 @@ on_display_caps (DispClientContext *disp, UINT32 monitors, UINT32 factor_a, UINT
 }
 
 void
-sk_rdp_set_disp (SkRdpClient *client, DispClientContext *disp)
+sk_rdp_set_disp (rdpContext *context, DispClientContext *disp)
 {
-  g_atomic_int_set (&client->can_resize, FALSE);
-  client->disp = disp;
+  SkRdpContext *self = sk_rdp_context_of (context);
+  g_atomic_int_set (&self->client->can_resize, FALSE);
+  self->disp = disp;
   if (!disp)
     return;
-  disp->custom = client;
+  disp->custom = self->client;
   disp->DisplayControlCaps = on_display_caps;
 }
 
 static void
-send_wanted_size (SkRdpClient *client)
+send_wanted_size (SkRdpContext *self)
 {
-  if (client->wanted_size.type == SK_RDP_COMMAND_NONE || !g_atomic_int_get (&client->can_resize))
+  if (self->wanted_size.type == SK_RDP_COMMAND_NONE || !g_atomic_int_get (&self->client->can_resize))
     return;
-  SkRdpCommand wanted = client->wanted_size;
-  client->wanted_size.type = SK_RDP_COMMAND_NONE;
-  send_size (client, &wanted);
+  SkRdpCommand wanted = self->wanted_size;
+  self->wanted_size.type = SK_RDP_COMMAND_NONE;
+  send_size (self, &wanted);
+}
+
+static gboolean
+is_stopped (SkRdpClient *client)
+{
+  g_mutex_lock (&client->mutex);
+  gboolean stop = client->stop;
+  g_mutex_unlock (&client->mutex);
+  return stop;
 }
 
 gboolean
-sk_rdp_pump (SkRdpClient *client, freerdp *instance)
+sk_rdp_pump (freerdp *instance)
 {
   rdpContext *context = instance->context;
-  HANDLE wake = CreateFileDescriptorEvent (NULL, FALSE, FALSE, client->wake_fd, WINPR_FD_READ);
+  SkRdpContext *self = sk_rdp_context_of (context);
+  HANDLE wake = CreateFileDescriptorEvent (NULL, FALSE, FALSE, self->client->wake_fd, WINPR_FD_READ);
   gboolean in_order = TRUE;
   while (!freerdp_shall_disconnect_context (context))
     {
@@ -180,12 +201,12 @@ sk_rdp_pump (SkRdpClient *client, freerdp *instance)
           in_order = FALSE;
           break;
         }
-      if (!send_queue (client, context->input))
+      if (!send_queue (self))
         break;
-      send_wanted_size (client);
+      send_wanted_size (self);
       if (!freerdp_check_event_handles (context))
         {
-          in_order = client->stop || freerdp_get_last_error (context) == FREERDP_ERROR_SUCCESS;
+          in_order = is_stopped (self->client) || freerdp_get_last_error (context) == FREERDP_ERROR_SUCCESS;
           break;
         }
     }

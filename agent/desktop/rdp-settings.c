@@ -107,9 +107,8 @@ sk_rdp_refuse_orders (rdpSettings *settings)
 
 /* The host's name is only for the library's own messages: on_tcp_connect() has the stream. */
 gboolean
-sk_rdp_apply_target (SkRdpClient *client, rdpSettings *settings)
+sk_rdp_apply_target (const SkRdpTarget *target, rdpSettings *settings)
 {
-  const SkRdpTarget *target = &client->target;
   g_autofree char *accepted = g_strconcat ("sha256:", target->fingerprint ? target->fingerprint : "", NULL);
   return freerdp_settings_set_string (settings, FreeRDP_ServerHostname, "sekisho")
          && freerdp_settings_set_string (settings, FreeRDP_Username, target->user ? target->user : "sekisho")

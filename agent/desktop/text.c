@@ -133,9 +133,13 @@ sk_text_for_link (const SkLinkView *view)
     case SK_LINK_QUEUED:
       return queued (view);
     case SK_LINK_STARTING:
+      if (view->again)
+        return waiting (view);
       return (SkText){ .title = SK_TR ("Preparing the browser…", "ブラウザーを準備しています…"),
                        .busy = TRUE };
     case SK_LINK_STREAM:
+      if (view->again)
+        return waiting (view);
       return (SkText){ .title = SK_TR ("Connecting…", "接続しています…"), .busy = TRUE };
     case SK_LINK_WAITING:
       return waiting (view);

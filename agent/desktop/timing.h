@@ -13,8 +13,9 @@ typedef enum
   SK_PHASE_API_SENT,
   SK_PHASE_API_ANSWERED,
   SK_PHASE_UPGRADED,
-  SK_PHASE_MODULE_LOADED, /* GTK and FreeRDP are mapped */
-  SK_PHASE_WINDOW,        /* the window was shown for the first time */
+  SK_PHASE_GTK_LOADED,
+  SK_PHASE_RDP_LOADED,
+  SK_PHASE_WINDOW, /* the window was shown for the first time */
   SK_PHASE_RDP_CONNECTED,
   SK_PHASE_FIRST_FRAME, /* a whole picture is in the viewer's own memory */
   SK_PHASE_FIRST_PAINT, /* GTK finished painting it */
