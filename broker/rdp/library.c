@@ -13,10 +13,12 @@ static gboolean
 is_ordinary (const char *text)
 {
   static const char *const starts[] = {
-    "setsockopt()",                /* for TCP; our connections may be unix sockets */
-    "BIO_read retries exceeded",   /* a viewer hung up */
-    "expected messageChannelId=0", /* xrdp has no message channel */
-    "license binary blob::type",   /* xrdp's licence packet */
+    "setsockopt()",                             /* for TCP; our connections may be unix sockets */
+    "BIO_read retries exceeded",                /* a viewer hung up */
+    "expected messageChannelId=0",              /* xrdp has no message channel */
+    "license binary blob::type",                /* xrdp's licence packet */
+    "ERRCONNECT_CONNECT_TRANSPORT_FAILED",      /* the other side hung up: the state says so */
+    "{Microsoft::Windows::RDS::DisplayControl", /* a channel without an open callback */
   };
   for (gsize i = 0; text && i < G_N_ELEMENTS (starts); i++)
     if (g_str_has_prefix (text, starts[i]))
