@@ -70,7 +70,8 @@ typedef enum
 enum
 {
   SK_VIEW_BORDER = 1 << 0,
-  SK_VIEW_FIXED_SIZE = 1 << 1, /* the guest keeps its size, whatever this viewer asks for (who only watches) */
+  SK_VIEW_FIXED_SIZE
+  = 1 << 1, /* the guest keeps its size, whatever this viewer asks for (who only watches) */
 };
 
 extern const SkMessageSpec sk_control_screen_messages[];
