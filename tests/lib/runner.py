@@ -355,7 +355,7 @@ def build_all(steps, suites, wants_image):
     build = os.path.join(TOP, "packaging/build")
     image = None
     if wants_image:
-        if not steps.run("build-guest", build, "--werror", "sekisho-agent", "sekisho-session"):
+        if not steps.run("build-guest", build, "--werror", "agent/guest/sekisho-agent", "agent/guest/sekisho-session"):
             return False, None
         image = start_image(steps)
     if not steps.run("build", build, "--werror"):
