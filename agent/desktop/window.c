@@ -30,7 +30,7 @@ sk_window_get_state (SkWindow *self, SkWindowState *ret_state)
 {
   sk_picture_get_room (self->picture, &ret_state->width, &ret_state->height, &ret_state->scale);
   ret_state->maximized = gtk_window_is_maximized (self->window);
-  return ret_state->width > 0 && ret_state->height > 0;
+  return ret_state->width > 0 && ret_state->height > 0 && !gtk_window_is_fullscreen (self->window);
 }
 
 /* -- what it says ---------------------------------------------------------------------------------------- */

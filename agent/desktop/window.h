@@ -31,5 +31,5 @@ void sk_window_show_text (SkWindow *window, const SkText *text);
 /* A line under the header bar that goes by itself. */
 void sk_window_show_notice (SkWindow *window, const char *sentence);
 SkPicture *sk_window_get_picture (SkWindow *window);
-/* FALSE before the first allocation. */
+/* FALSE before the first allocation and in full screen: nothing to start with the next time. */
 gboolean sk_window_get_state (SkWindow *window, SkWindowState *ret_state);
