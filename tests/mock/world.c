@@ -152,6 +152,10 @@ world_free (World *world)
   if (world->manager)
     world_kill_core (world);
   g_assert_cmpuint (world->links->len, ==, 0);
+  /* What was asked for still happens. */
+  world->now = G_MAXINT64 / 2;
+  while (world->timers->len > 0)
+    step (world, G_MAXINT64);
   while (world->domains->len > 0)
     {
       Domain *domain = world->domains->pdata[0];
@@ -164,9 +168,7 @@ world_free (World *world)
     }
   while (world->procs->len > 0)
     world_kill_proc (world, world->procs->pdata[0]);
-  world->now = G_MAXINT64 / 2;
-  while (world->timers->len > 0)
-    step (world, G_MAXINT64);
+  g_assert_cmpuint (world->timers->len, ==, 0);
   sk_store_close (world->store);
   g_ptr_array_unref (world->domains);
   g_ptr_array_unref (world->procs);
