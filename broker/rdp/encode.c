@@ -34,6 +34,7 @@ sk_encoder_clear (SkEncoder *e)
 {
   g_clear_pointer (&e->rfx, rfx_context_free);
   g_clear_pointer (&e->photos, g_free);
+  g_clear_pointer (&e->still_photo, g_free);
   if (e->stream)
     Stream_Free (e->stream, TRUE);
   e->stream = NULL;
@@ -43,6 +44,9 @@ gboolean
 sk_encoder_reset (SkEncoder *e, guint width, guint height)
 {
   e->headers_sent = FALSE;
+  e->tiles_x = (width + SK_TILE - 1) / SK_TILE;
+  g_free (e->still_photo);
+  e->still_photo = g_malloc0 ((gsize) e->tiles_x * ((height + SK_TILE - 1) / SK_TILE));
   return rfx_context_reset (e->rfx, width, height);
 }
 
@@ -171,8 +175,14 @@ sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkTileRe
       {
         const SkTileRect tile = { (guint16) (rects[i].x + x), rects[i].y,
                                   (guint16) MIN (SK_TILE, rects[i].width - x), rects[i].height };
-        if (!encode_bitmap (f, c, tile, bitmap_max))
-          add_photo (e, &tile);
+        guint8 *still = &e->still_photo[(gsize) (tile.y / SK_TILE) * e->tiles_x + tile.x / SK_TILE];
+        if (rfx && *still > 0)
+          --*still;
+        else if (encode_bitmap (f, c, tile, bitmap_max))
+          continue;
+        else
+          *still = SK_ENCODE_PHOTO_PICTURES;
+        add_photo (e, &tile);
       }
   if (!encode_photos (e, f, c, message_max))
     return NULL;

@@ -40,11 +40,15 @@ typedef struct
   wStream *stream;       /* scratch: one message */
   SkTileRect *photos;    /* scratch: tiles for RemoteFX */
   guint n_photos, photos_room;
+  guint8 *still_photo; /* a byte a tile: pictures for which it is taken to be a photograph without trying */
+  guint tiles_x;
 } SkEncoder;
 
 /* A tile that takes more as a bitmap (12 KiB of colours) is a photograph: RemoteFX makes 1 to 2.5 KiB of it.
  * Text with smoothed edges stays below 4 KiB. */
 #define SK_ENCODE_BITMAP_MAX 5000
+/* A tile that was a photograph is not tried again for this many pictures: half a second of video. */
+#define SK_ENCODE_PHOTO_PICTURES 12
 
 gboolean sk_encoder_init (SkEncoder *e);
 void sk_encoder_clear (SkEncoder *e);

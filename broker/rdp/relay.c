@@ -23,7 +23,7 @@ struct _SkRelay
   SkFrame data; /* what is left of the DATA frame being read */
   GByteArray *out;
   gsize out_sent;
-  gboolean broken;
+  gboolean broken, drained;
 };
 
 SkRelay *
@@ -41,6 +41,18 @@ int
 sk_relay_fd (const SkRelay *r)
 {
   return r->stream;
+}
+
+gboolean
+sk_relay_is_drained (const SkRelay *r)
+{
+  return r->drained || r->broken;
+}
+
+void
+sk_relay_rearm (SkRelay *r)
+{
+  r->drained = FALSE;
 }
 
 gboolean
@@ -209,6 +221,7 @@ layer_read (void *user, void *out, int bytes)
     {
       SkFrame f;
       int got = next_frame (r, &f, 0);
+      r->drained = got <= 0;
       if (got <= 0)
         return got;
       if (f.id != r->connection)

@@ -14,6 +14,9 @@ SkRelay *sk_relay_new (SkWorker *worker, int stream);
 gboolean sk_relay_install (SkRelay *relay, rdpContext *context);
 
 int sk_relay_fd (const SkRelay *relay);
+/* FreeRDP has read all there was for now; reset by sk_relay_rearm(). */
+gboolean sk_relay_is_drained (const SkRelay *relay);
+void sk_relay_rearm (SkRelay *relay);
 /* Bytes accepted from FreeRDP that the port did not take yet: wait for POLLOUT, then flush. */
 gboolean sk_relay_wants_write (const SkRelay *relay);
 gboolean sk_relay_flush (SkRelay *relay);

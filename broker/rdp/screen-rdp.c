@@ -15,6 +15,8 @@
 /* Views are woken when the guest has nothing more to say for now, and at the latest after this: a burst of
  * small updates becomes one picture. xrdp sends a frame within one or two milliseconds. */
 #define DIRTY_MAX_US 4000
+/* The views' input waits this long at most for the decoder. */
+#define DECODE_MAX_US 1000
 /* The whole area may never be painted at once; a picture that stands still this long is one as well. */
 #define FIRST_PICTURE_US (500 * 1000)
 
@@ -397,6 +399,21 @@ earlier (int a, int b)
   return a < 0 ? b : b < 0 ? a : MIN (a, b);
 }
 
+/* FreeRDP takes one message at a time: go on while there are more, but not for long. */
+static gboolean
+take_messages (SkScreen *s)
+{
+  rdpContext *context = s->instance->context;
+  const gint64 until = g_get_monotonic_time () + DECODE_MAX_US;
+  sk_relay_rearm (s->relay);
+  do
+    if (!freerdp_check_event_handles (context))
+      return FALSE;
+  while (!sk_relay_is_drained (s->relay) && g_get_monotonic_time () < until
+         && !freerdp_shall_disconnect_context (context));
+  return TRUE;
+}
+
 /* One round. FALSE when the guest's RDP is over. */
 static gboolean
 turn (SkScreen *s)
@@ -425,7 +442,7 @@ turn (SkScreen *s)
   for (guint i = p.freerdp_from; i < p.n; i++)
     if (p.fds[i].revents)
       {
-        alive = freerdp_check_event_handles (s->instance->context);
+        alive = take_messages (s);
         break;
       }
   if (p.fds[0].revents)
