@@ -17,7 +17,7 @@
 #define PLANAR_DECOMPRESS planar_decompress
 #endif
 
-#define W 400
+#define W 402 /* with the border: a last tile whose width is no multiple of four */
 #define H 300
 
 typedef struct
