@@ -207,6 +207,18 @@ show_link (App *app)
   sk_window_show_text (app->window, &text);
 }
 
+/* FreeRDP could not be loaded or prepared: no stream will ever help. */
+static gboolean
+show_broken (App *app)
+{
+  if (!app->client || app->connected || sk_rdp_client_get_state (app->client) != SK_RDP_CLOSED)
+    return FALSE;
+  g_autoptr (GError) error = sk_rdp_client_get_error (app->client);
+  g_auto (SkText) text = sk_text_for_broken (error ? error->message : "");
+  sk_window_show_text (app->window, &text);
+  return TRUE;
+}
+
 static void
 show_direct (App *app)
 {
@@ -220,7 +232,7 @@ static gboolean
 on_news (gpointer data)
 {
   App *app = data;
-  if (!app->window || !app->open)
+  if (!app->window || !app->open || show_broken (app))
     return G_SOURCE_CONTINUE;
   take_stream (app);
   look_at_client (app);
@@ -237,6 +249,9 @@ static void
 on_again (gpointer data)
 {
   App *app = data;
+  if (app->client && sk_rdp_client_get_state (app->client) == SK_RDP_CLOSED)
+    drop_client (app);
+  prepare_client (app);
   if (app->link)
     sk_link_retry (app->link);
   else

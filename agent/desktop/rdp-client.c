@@ -159,6 +159,14 @@ sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target, GError **
       return FALSE;
     }
   g_mutex_lock (&client->mutex);
+  if (client->state == SK_RDP_CLOSED)
+    {
+      /* It could not even be prepared. */
+      g_propagate_error (error, g_error_copy (client->error));
+      g_mutex_unlock (&client->mutex);
+      close (target->fd);
+      return FALSE;
+    }
   client->target = *target;
   client->target.fingerprint = target->fingerprint ? g_ascii_strdown (target->fingerprint, -1) : NULL;
   /* FreeRDP closes its own; ours is there to shut the connection down whatever FreeRDP waits for. */

@@ -43,7 +43,8 @@ typedef struct
 SkRdpClient *sk_rdp_client_new (SkPixels *pixels, int width, int height, SkRdpNotify notify, gpointer data);
 /* When this returns, no call of the former one is on its way. */
 void sk_rdp_client_set_notify (SkRdpClient *client, SkRdpNotify notify, gpointer data);
-/* Once. FALSE when the fingerprint is malformed (SK_ERROR_INVALID; fd is closed). */
+/* Once. FALSE (fd is closed) when the fingerprint is malformed, SK_ERROR_INVALID, or FreeRDP could not be
+ * loaded or prepared, the client's own error. */
 gboolean sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Ends the connection and waits for the thread (milliseconds: the socket is shut down first). */

@@ -123,6 +123,19 @@ failed (const SkLinkView *view)
 }
 
 SkText
+sk_text_for_broken (const char *words)
+{
+  return (SkText){
+    .title
+    = SK_TR ("The program is not installed completely", "プログラムが正しくインストールされていません"),
+    .detail = g_strdup_printf (SK_TR ("Tell your system administrator the following:\n\n%s",
+                                      "次の内容をシステム担当者に伝えてください。\n\n%s"),
+                               words),
+    .offer_again = TRUE,
+  };
+}
+
+SkText
 sk_text_for_link (const SkLinkView *view)
 {
   switch (view->state)
