@@ -164,7 +164,8 @@ app_follow_room (App *app)
   gboolean first = app->asked_width == 0;
   app->asked_width = app->room_width;
   app->asked_height = app->room_height;
-  if (first && picture_fits (app))
+  /* The first connection was made before the scale was known. */
+  if (first && app->room_scale == 100 && picture_fits (app))
     return;
   sk_rdp_client_resize (app->client, app->room_width, app->room_height, app->room_scale);
 }
