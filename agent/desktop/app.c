@@ -55,6 +55,7 @@ drop_client (App *app)
     sk_picture_set_client (sk_window_get_picture (app->window), NULL);
   g_clear_pointer (&app->client, sk_rdp_client_free);
   app->connected = app->alive = FALSE;
+  app->asked_width = app->asked_height = 0;
 }
 
 static void
@@ -399,7 +400,6 @@ app_close (App *app)
     sk_window_hide (app->window);
   g_clear_pointer (&app->link, sk_link_free);
   drop_client (app);
-  app->asked_width = app->asked_height = 0;
   if (app->resident)
     prepare_client (app);
   else
