@@ -13,6 +13,8 @@
 /* On the same machine an answer takes microseconds, under TCG on busy cores some 100 ms. */
 #define PROBE_MS 1500
 #define ANSWER_MS (PROBE_MS + 20000)
+/* A greeting comes within a second of the resume. */
+#define GREETING_LOOK_MS 200
 /* As many as the agent runs at once. */
 #define PROBES_AT_ONCE 4
 /* Canaries of one run, and a line of the report. */
@@ -39,6 +41,8 @@ typedef struct
   GHashTable *results; /* label -> GString of what was reached, "" = nothing */
   guint asked, answered, pending;
   SkLiveVm *vm;
+  guint timer;
+  gint64 deadline; /* monotonic: until then the agent has to greet */
   gboolean failed_to_ask;
 } Doctor;
 
@@ -139,6 +143,20 @@ report_results (Doctor *d)
 
 static void ask_next (Doctor *d);
 
+/* The guest may end, or be ended, in the middle of its questions. */
+static gboolean
+is_there (Doctor *d)
+{
+  return d->vm->core && d->vm->agent && !sk_live_vm_is_dying (d->vm);
+}
+
+static void
+no_more_questions (Doctor *d)
+{
+  report_results (d);
+  finish (d);
+}
+
 static void
 on_probe (gboolean result, const char *untrusted_text, char **untrusted_list, const GError *error,
           gpointer data)
@@ -152,18 +170,23 @@ on_probe (gboolean result, const char *untrusted_text, char **untrusted_list, co
   else if (result == 1)
     g_string_append_printf (reached, "%s (%s) ", words[asked->question->kind], untrusted_text);
   d->answered++;
-  if (d->answered < d->questions->len)
-    {
-      ask_next (d);
-      return;
-    }
-  report_results (d);
-  finish (d);
+  ask_next (d);
 }
 
+/* Everything asked is answered before the run ends: its answers come here. */
 static void
 ask_next (Doctor *d)
 {
+  if (!is_there (d) && d->asked < d->questions->len)
+    {
+      d->failed_to_ask = TRUE;
+      g_ptr_array_set_size (d->questions, (int) d->asked);
+    }
+  if (d->answered == d->questions->len)
+    {
+      no_more_questions (d);
+      return;
+    }
   while (d->asked < d->questions->len && d->asked - d->answered < PROBES_AT_ONCE)
     {
       Question *q = d->questions->pdata[d->asked++];
@@ -251,28 +274,67 @@ on_inventory (gboolean ok, const char *untrusted_text, char **untrusted_list, co
 }
 
 static void
-on_resumed (const GError *error, gpointer data)
+give_up (Doctor *d, const char *why)
+{
+  sk_doctor_add (d->checks, "guest", SK_CHECK_FAIL, "A guest can be asked", "ゲストに問い合わせられる", why);
+  finish (d);
+}
+
+/* After a restart of the core the agent has to greet first. */
+static void
+ask_when_it_hears (gpointer data)
 {
   Doctor *d = data;
   const SkMessage m = { .type = SK_AGENT_INVENTORY };
-  if (error || !d->vm->core || !d->vm->agent)
+  d->timer = 0;
+  if (!is_there (d))
+    give_up (d, SK_BOTH ("it went away", "ゲストがいなくなりました"));
+  else if (sk_agent_link_is_up (d->vm->agent))
+    sk_agent_link_call (d->vm->agent, &m, ANSWER_MS, on_inventory, d);
+  else if (sk_core_monotonic (d->core) > d->deadline)
+    give_up (d, SK_BOTH ("its agent does not answer", "エージェントが応答しません"));
+  else
+    sk_timer_set (d->core->parts.clock, &d->timer, GREETING_LOOK_MS, ask_when_it_hears, d);
+}
+
+static void
+on_resumed (const GError *error, gpointer data)
+{
+  Doctor *d = data;
+  if (error)
     {
-      sk_doctor_add (d->checks, "guest", SK_CHECK_FAIL, "A guest can be asked", "ゲストに問い合わせられる",
-                     error ? error->message : SK_BOTH ("it went away", "ゲストがいなくなりました"));
-      finish (d);
+      give_up (d, error->message);
       return;
     }
-  sk_agent_link_set_running (d->vm->agent, TRUE);
-  sk_agent_link_call (d->vm->agent, &m, ANSWER_MS, on_inventory, d);
+  if (is_there (d))
+    sk_agent_link_set_running (d->vm->agent, TRUE);
+  d->deadline = sk_core_monotonic (d->core) + SK_HELLO_SECONDS * G_USEC_PER_SEC;
+  ask_when_it_hears (d);
+}
+
+/* One whose pool has a network tells more: it has ways to try. */
+static SkLiveVm *
+choose_guest (SkCore *core)
+{
+  SkLiveVm *chosen = NULL;
+  for (guint i = 0; i < core->vms->len; i++)
+    {
+      SkLiveVm *vm = core->vms->pdata[i];
+      SkLivePool *pool = sk_core_pool (core, vm->row->pool);
+      if (!sk_live_vm_is_free (vm) || !pool)
+        continue;
+      if (*pool->row->network)
+        return vm;
+      chosen = chosen ? chosen : vm;
+    }
+  return chosen;
 }
 
 static void
 ask_guest (Doctor *d)
 {
-  for (guint i = 0; i < d->core->vms->len && !d->vm; i++)
-    if (sk_live_vm_is_free (d->core->vms->pdata[i]))
-      d->vm = sk_live_vm_ref (d->core->vms->pdata[i]);
-  if (!d->vm)
+  SkLiveVm *vm = choose_guest (d->core);
+  if (!vm)
     {
       sk_doctor_add (d->checks, "guest", SK_CHECK_WARN, "A guest can be asked", "ゲストに問い合わせられる",
                      SK_BOTH ("no VM without a user is ready; run doctor again in a minute",
@@ -280,6 +342,7 @@ ask_guest (Doctor *d)
       finish (d);
       return;
     }
+  d->vm = sk_live_vm_ref (vm);
   d->vm->probing = TRUE;
   d->vm->running = TRUE;
   sk_hypervisor_resume (d->core->parts.hypervisor, d->vm->row->id, on_resumed, d);

@@ -26,8 +26,11 @@ typedef struct
   guint timer;
   SkAgentAnswer answer;
   gpointer data;
+  guint16 type;
   guint outcome; /* 0 fine, 1 refused, 2 no answer */
 } Call;
+
+static const char *const inventory[] = { "block: vda 8G", "net: lo", NULL };
 
 static void plan (FakeAgent *self);
 
@@ -133,7 +136,8 @@ finish_call (Call *call, SkErrorCode code)
   g_ptr_array_remove (call->agent->calls, call);
   if (call->outcome == 2 || code == SK_ERROR_CANCELLED)
     error = g_error_new_literal (SK_ERROR, code, "no answer");
-  call->answer (!error && call->outcome == 0, "", NULL, error, call->data);
+  call->answer (!error && call->outcome == 0 && call->type != SK_AGENT_PROBE, "",
+                call->type == SK_AGENT_INVENTORY ? (char **) inventory : NULL, error, call->data);
   g_free (call);
 }
 
@@ -168,8 +172,11 @@ agent_call (SkAgentLink *link, const SkMessage *message, guint timeout_ms, SkAge
     world_broken (world, "VM %s was spoken to while it could not hear", self->id);
   if (message->type == SK_AGENT_OPEN_URL)
     check_url (self, message->s[0]);
-  *call = (Call){ self, 0, answer, data,
-                  world_chance (world, world->faults.agent_fails) ? 1 + world_random (world, 2) : 0 };
+  *call = (Call){
+    self,          0,
+    answer,        data,
+    message->type, world_chance (world, world->faults.agent_fails) ? 1 + world_random (world, 2) : 0
+  };
   call->timer
       = world_after (world, call->outcome == 2 ? timeout_ms : 1 + world_random (world, 500), on_answer, call);
   g_ptr_array_add (self->calls, call);

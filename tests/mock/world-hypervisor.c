@@ -35,6 +35,7 @@ typedef struct
   char *id, *pool, *owner, *session;
   SkHypervisorDone done;
   SkHypervisorList list;
+  SkHypervisorText text;
   gpointer data;
   GPtrArray *domains;
   gboolean fails, does, hangs, fired;
@@ -55,7 +56,9 @@ static void
 answer (Call *call, GError *take_error)
 {
   g_autoptr (GError) error = take_error;
-  if (call->list)
+  if (call->text)
+    call->text (error ? NULL : "<domain><devices/></domain>", error, call->data);
+  else if (call->list)
     call->list (error ? NULL : call->domains, error, call->data);
   else
     call->done (error, call->data);
@@ -340,6 +343,15 @@ list (SkHypervisor *self, SkHypervisorList done, gpointer data)
     }
 }
 
+/* What the domains of real VMs look like to doctor. */
+static void
+describe (SkHypervisor *self, const char *id, SkHypervisorText done, gpointer data)
+{
+  Call *call = new_call (self, LIST, id ? id : "", NULL, data);
+  call->text = done;
+  call->hangs = FALSE;
+}
+
 static void
 on_connect (gpointer data)
 {
@@ -435,6 +447,7 @@ fake_hypervisor_class_init (FakeHypervisorClass *klass)
   base->restore = restore;
   base->destroy = destroy;
   base->list = list;
+  base->describe = describe;
 }
 
 static void

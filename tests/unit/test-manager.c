@@ -393,6 +393,97 @@ test_drain (void)
   story_end (&story);
 }
 
+/* -- doctor -----------------------------------------------------------------------------------------------
+ */
+
+static void
+on_report (GObject *manager, GAsyncResult *result, gpointer data)
+{
+  *(char **) data = sk_manager_doctor_finish (SK_MANAGER (manager), result, NULL);
+}
+
+static gboolean
+has_report (World *world, gpointer data)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ; /* GTask answers from there */
+  return *(char **) data != NULL;
+}
+
+static char *
+examine (Story *story, guint disturb_ms, void (*disturb) (Story *, const char *))
+{
+  char *report = NULL;
+  g_autoptr (SkVm) vm = story_vm (story, SK_VM_WARM);
+  sk_manager_doctor_async (story->world->manager, "203.0.113.9:8080", on_report, &report);
+  if (disturb)
+    {
+      world_run (story->world, disturb_ms);
+      if (world_domain (story->world, vm->id)) /* else it was quicker */
+        disturb (story, vm->id);
+    }
+  g_assert_true (world_run_until (story->world, HOUR_MS, has_report, &report));
+  story_wait_vms (story, SK_VM_RETIRING, 0);
+  story_wait_vms (story, SK_VM_FAILED, 0);
+  g_assert_null (world_domain (story->world, vm->id)); /* it was asked, it goes */
+  return report;
+}
+
+static void
+agent_dies (Story *story, const char *vm)
+{
+  Domain *domain = world_domain (story->world, vm);
+  domain->agent_dead = TRUE;
+  world_domain_changed (domain);
+}
+
+static void
+qemu_dies (Story *story, const char *vm)
+{
+  world_crash_domain (story->world, world_domain (story->world, vm));
+}
+
+static void
+admin_retires (Story *story, const char *vm)
+{
+  g_assert_true (sk_manager_retire_vm (story->world->manager, vm, "", NULL));
+}
+
+static void
+test_doctor (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *report = examine (&story, 0, NULL);
+  g_assert_nonnull (strstr (report, "canary 203.0.113.9:8080"));
+  g_assert_null (strstr (report, "did not: nothing is proved"));
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  story_restart (&story); /* an agent that has to greet again */
+  world_run (story.world, 2000);
+  g_autofree char *again = examine (&story, 0, NULL);
+  g_assert_nonnull (strstr (again, "canary 203.0.113.9:8080"));
+  g_assert_null (strstr (again, "did not: nothing is proved"));
+  story_end (&story);
+}
+
+/* At any moment: the report comes, it is not green, and nothing falls over. */
+static void
+test_doctor_disturbed (void)
+{
+  static void (*const disturbances[]) (Story *, const char *) = { agent_dies, qemu_dies, admin_retires };
+  for (gsize i = 0; i < G_N_ELEMENTS (disturbances); i++)
+    for (guint ms = 0; ms < 3000; ms += 130)
+      {
+        Story story;
+        story_begin (&story, 1, 0, 2);
+        story_wait_vms (&story, SK_VM_WARM, 1);
+        g_autofree char *report = examine (&story, ms, disturbances[i]);
+        g_assert_nonnull (strstr (report, "checks"));
+        story_end (&story);
+      }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -416,5 +507,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/libvirt-lost", test_libvirt_lost);
   g_test_add_func ("/manager/full-disk", test_full_disk);
   g_test_add_func ("/manager/drain", test_drain);
+  g_test_add_func ("/manager/doctor", test_doctor);
+  g_test_add_func ("/manager/doctor-disturbed", test_doctor_disturbed);
   return g_test_run ();
 }
