@@ -129,6 +129,21 @@ sk_core_pump_soon (SkCore *core)
 }
 
 static void
+on_refill (gpointer data)
+{
+  SkCore *core = data;
+  core->refill_timer = 0;
+  sk_core_pump_soon (core);
+}
+
+void
+sk_core_claimed (SkCore *core)
+{
+  core->refill_at = sk_core_monotonic (core) + SK_REFILL_DELAY_MS * 1000;
+  sk_timer_set (core->parts.clock, &core->refill_timer, SK_REFILL_DELAY_MS, on_refill, core);
+}
+
+static void
 on_sweep (gpointer data)
 {
   SkCore *core = data;
@@ -211,7 +226,8 @@ void
 sk_core_free (SkCore *core)
 {
   SkClock *clock = core->parts.clock;
-  guint *timers[] = { &core->pump_timer, &core->sweep_timer, &core->adopt_timer, &core->spare_timer };
+  guint *timers[] = { &core->pump_timer, &core->sweep_timer, &core->adopt_timer, &core->spare_timer,
+                      &core->refill_timer };
   sk_hypervisor_set_events (core->parts.hypervisor, NULL, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (timers); i++)
     sk_timer_clear (clock, timers[i]);

@@ -38,6 +38,9 @@
 #define SK_START_SECONDS (SK_TOKEN_SECONDS + 15)
 /* The RDP handshake of a viewer on the same machine takes 0.1 s, a stock client's start 1.3 s. */
 #define SK_HANDSHAKE_SECONDS 30
+/* A click's first moments belong to its user: the VM that takes the place of theirs begins to boot after
+ * this. */
+#define SK_REFILL_DELAY_MS 3000
 /* Waiting places of one pool: far more people than a host can ever serve would be a mistake or an attack. */
 #define SK_QUEUE_MAX 200
 /* One user's live sessions over all pools, and new sessions a minute: a VM each, and VMs are dear. */
@@ -150,7 +153,8 @@ struct _SkCore
   GPtrArray *adopting;  /* SkWorker of an earlier core, not yet at their place */
   GHashTable *opens;    /* uid -> GArray of gint64: when a user's latest sessions were opened */
   guint spare_failures, spare_timer;
-  guint pump_timer, sweep_timer, adopt_timer;
+  guint pump_timer, sweep_timer, adopt_timer, refill_timer;
+  gint64 refill_at; /* monotonic: no boot of a VM that nobody waits for before this */
   guint64 serial;   /* orders operations and listings */
   gpointer listing; /* adopt.c's, while the hypervisor makes a list */
   gboolean connected, reconciled, draining, drain_sessions, drained;
@@ -162,6 +166,8 @@ SkCore *sk_core_new (const SkCoreParts *parts, SkManager *manager);
 void sk_core_free (SkCore *core);
 void sk_core_emit (SkCore *core, const char *type, const char *id, const char *state, const char *text);
 void sk_core_pump_soon (SkCore *core);
+/* A VM was given to a user: boots that are not urgent wait a little. */
+void sk_core_claimed (SkCore *core);
 /* The next look at what the hypervisor has. */
 void sk_core_sweep_in (SkCore *core, guint ms);
 gint64 sk_core_wall (SkCore *core);

@@ -321,6 +321,13 @@ trim (SkLivePool *pool)
     retire_first (pool, sk_live_vm_is_unowned, reason);
 }
 
+/* A restore takes seconds, if nothing boots beside it. */
+static gboolean
+may_boot (SkCore *core)
+{
+  return sk_core_booting (core, FALSE) < core->parts.max_boots && sk_core_booting (core, TRUE) == 0;
+}
+
 /* TRUE: something was started, look again. */
 static gboolean
 grow_by_one (SkLivePool *pool)
@@ -333,14 +340,16 @@ grow_by_one (SkLivePool *pool)
   SkLiveVm *stored = find_vm (pool, is_stored);
   g_autoptr (GError) error = NULL;
 
+  if (census.queued == 0 && core->refill_at > sk_core_monotonic (core))
+    return FALSE;
   if (warm_missing > census.restores && stored && sk_core_booting (core, TRUE) < core->parts.max_boots)
     {
       sk_live_vm_restore (stored);
       return stored->row->state != SK_VM_STORED;
     }
   if (warm_missing + stored_missing <= census.fresh_boots + census.restores
-      || census.all >= pool->row->maximum || sk_core_booting (core, FALSE) >= core->parts.max_boots
-      || pool->retry_at > sk_core_monotonic (core) || !sk_core_image (core, pool->row->image))
+      || census.all >= pool->row->maximum || !may_boot (core) || pool->retry_at > sk_core_monotonic (core)
+      || !sk_core_image (core, pool->row->image))
     return FALSE;
   if (sk_live_vm_new (pool, &error))
     return TRUE;

@@ -310,6 +310,7 @@ sk_live_vm_claim (SkLiveVm *vm, SkLiveSession *session, GError **error)
   vm->time_due = TRUE;
   if (!set_state_full (vm, row, session_row, error))
     return FALSE;
+  sk_core_claimed (vm->core);
   vm->session = session;
   if (*session->row->url)
     sk_live_vm_open_url (vm, session->row->url);

@@ -35,6 +35,22 @@ test_boots_at_once (void)
   story_end (&story);
 }
 
+/* The click's first moments are not disturbed by the boot that follows from it; who waits is not kept waiting. */
+static void
+test_refill_waits (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 3);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_free (story_open (&story, 1, NULL, NULL));
+  world_run (story.world, SK_REFILL_DELAY_MS - 100);
+  g_assert_cmpuint (story.world->creates + story_count (&story, SK_VM_DEFINING), ==, 1);
+  g_free (story_open (&story, 2, NULL, NULL));
+  world_run (story.world, 50);
+  g_assert_cmpuint (story_count (&story, SK_VM_DEFINING), ==, 2); /* one for the waiting, one to be warm */
+  story_end (&story);
+}
+
 /* First come, first served, and everybody is told their place. */
 static void
 test_queue (void)
@@ -260,6 +276,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/pool/tiers", test_tiers);
   g_test_add_func ("/pool/boots-at-once", test_boots_at_once);
+  g_test_add_func ("/pool/refill-waits", test_refill_waits);
   g_test_add_func ("/pool/queue", test_queue);
   g_test_add_func ("/pool/leaves-queue", test_leaves_queue);
   g_test_add_func ("/pool/back-off", test_back_off);
