@@ -3,8 +3,6 @@
 #include "desktop/app-private.h"
 #include "desktop/url.h"
 
-#define APP_ID "jp.sekisho.Desktop"
-
 static void
 on_bus_activate (GApplication *bus, gpointer data)
 {

@@ -1,7 +1,9 @@
-/* Between app.c (what happens), app-gtk.c (how GTK is started) and app-bus.c (the session bus). */
+/* Between app.c (what happens) and app-bus.c (the session bus). */
 #pragma once
 #include "desktop/desktop.h"
 #include "desktop/window.h"
+
+#define APP_ID "jp.sekisho.Desktop"
 
 typedef struct
 {
@@ -30,9 +32,6 @@ void app_close (App *app);
 void app_stream_lost (App *app);
 void app_follow_room (App *app);
 void app_first_paint_is_done (App *app);
-
-/* FALSE: no display. */
-gboolean app_prepare_gtk (void);
 
 void app_bus_start (App *app);
 void app_bus_stop (App *app);

@@ -466,7 +466,9 @@ sk_desktop_run (const SkDesktopStart *start)
   App app = { 0 };
   sk_timing_mark (SK_PHASE_GTK_LOADED);
   app_init (&app, start);
-  if (!app_prepare_gtk ())
+  g_set_prgname (APP_ID); /* Wayland's app id: ties the window to the .desktop file */
+  gtk_disable_setlocale (); /* done in main(), before there were threads */
+  if (!gtk_init_check ())
     {
       g_printerr ("sekisho: %s\n",
                   SK_TR ("There is no desktop to open a window on (DISPLAY, WAYLAND_DISPLAY).",

@@ -3,6 +3,7 @@
 #include "common/i18n.h"
 #include "desktop/commands.h"
 #include "desktop/desktop.h"
+#include "desktop/environment.h"
 #include "desktop/module.h"
 #include "desktop/timing.h"
 #include <dlfcn.h>
@@ -59,6 +60,7 @@ open_window (const SkOptions *options)
           && (hand_over (options, path, &error) || options->command != SK_COMMAND_OPEN))
         return 0;
     }
+  sk_environment_prepare ();
   sk_early_start (&early, options);
   return run_window (&start);
 }

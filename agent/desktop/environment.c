@@ -1,17 +1,17 @@
-/* Starting GTK quickly: each of these saves tens of milliseconds of a click, or a wait of many seconds for a
- * service that is not there. What the user set in the environment stays. */
-#include "desktop/app-private.h"
-#include <stdlib.h>
+/* Each of these saves tens of milliseconds of a click, or a wait of many seconds for a service that is not
+ * there. */
+#include "desktop/environment.h"
 
 /* GDK would load a GL driver while it opens the display (100 ms and more in software), to draw one flat
  * picture. From 4.16 on the switch has another name. */
 static void
 turn_off_gl (void)
 {
-  if (gtk_get_minor_version () >= 16)
-    g_setenv ("GDK_DISABLE", "gl,vulkan", FALSE);
-  else
-    g_setenv ("GDK_DEBUG", "gl-disable:vulkan-disable", FALSE);
+#if SK_GTK_MINOR >= 16
+  g_setenv ("GDK_DISABLE", "gl,vulkan", FALSE);
+#else
+  g_setenv ("GDK_DEBUG", "gl-disable:vulkan-disable", FALSE);
+#endif
   g_setenv ("GSK_RENDERER", "cairo", FALSE);
 }
 
@@ -33,14 +33,12 @@ do_without_bus (void)
   g_setenv ("GTK_A11Y", "none", FALSE);
 }
 
-gboolean
-app_prepare_gtk (void)
+void
+sk_environment_prepare (void)
 {
   if (!g_getenv ("GSK_RENDERER"))
     turn_off_gl ();
   do_without_bus ();
-  /* Files are none of our business: no gvfs, no settings daemon. */
+  /* Files are none of our business: no gvfs. */
   g_setenv ("GIO_USE_VFS", "local", FALSE);
-  g_set_prgname ("jp.sekisho.Desktop"); /* Wayland's app id: ties the window to the .desktop file */
-  return gtk_init_check ();
 }
