@@ -466,7 +466,7 @@ sk_desktop_run (const SkDesktopStart *start)
   App app = { 0 };
   sk_timing_mark (SK_PHASE_GTK_LOADED);
   app_init (&app, start);
-  g_set_prgname (APP_ID); /* Wayland's app id: ties the window to the .desktop file */
+  g_set_prgname (APP_ID);   /* Wayland's app id: ties the window to the .desktop file */
   gtk_disable_setlocale (); /* done in main(), before there were threads */
   if (!gtk_init_check ())
     {

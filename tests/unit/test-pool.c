@@ -35,7 +35,8 @@ test_boots_at_once (void)
   story_end (&story);
 }
 
-/* The click's first moments are not disturbed by the boot that follows from it; who waits is not kept waiting. */
+/* The click's first moments are not disturbed by the boot that follows from it; who waits is not kept
+ * waiting. */
 static void
 test_refill_waits (void)
 {
