@@ -138,6 +138,31 @@ check_cages (SkCore *core, JsonArray *checks)
                  "画面の中継プロセスがすべてサンドボックスの中にある", bad->len ? bad->str : count);
 }
 
+/* What sekisho-screen says it asked the guest for: a channel that was not asked for cannot be opened by the
+ * guest
+ * ([MS-RDPBCGR] 2.2.1.3.4, the client names the static channels; [MS-RDPEDYC] the client's plug-ins). */
+static void
+check_channels (SkCore *core, JsonArray *checks)
+{
+  g_autoptr (GString) bad = g_string_new ("");
+  guint n = 0;
+  for (guint i = 0; i < core->vms->len; i++)
+    {
+      SkWorker *screen = ((SkLiveVm *) core->vms->pdata[i])->screen;
+      if (!screen || sk_worker_is_dead (screen) || !*sk_worker_said (screen))
+        continue;
+      n++;
+      if (strcmp (sk_worker_said (screen), SK_SCREEN_CHANNELS) != 0)
+        g_string_append_printf (bad, "%s: %s; ", sk_worker_id (screen), sk_worker_said (screen));
+    }
+  sk_doctor_add (checks, "rdp-channels", bad->len ? SK_CHECK_FAIL : SK_CHECK_OK,
+                 "No RDP channel to a guest is open but the one for the window's size",
+                 "ゲストとの RDP チャネルは画面サイズ用だけで、ほかは閉じている",
+                 bad->len ? bad->str
+                 : n      ? SK_SCREEN_CHANNELS
+                          : SK_BOTH ("no guest is connected", "接続中のゲストはありません"));
+}
+
 void
 sk_doctor_check_host (SkCore *core, JsonArray *checks)
 {
@@ -145,6 +170,7 @@ sk_doctor_check_host (SkCore *core, JsonArray *checks)
   check_resources (core, checks);
   check_bridges (core, checks);
   check_cages (core, checks);
+  check_channels (core, checks);
 }
 
 /* -- a domain's devices -------------------------------------------------------------------------------------

@@ -19,7 +19,12 @@
 #define PROBES_AT_ONCE 4
 /* Canaries of one run, and a line of the report. */
 #define CANARIES_MAX 16
+/* A host with more than a few interfaces has one address that matters on each; more probes only take longer.
+ */
+#define HOST_ADDRESSES_MAX 16
 #define DETAIL_MAX 400
+/* All nodes of the link (RFC 4291 2.7.1). The internet side's own router may answer; the host may not. */
+#define ALL_NODES "ff02::1"
 /* Where nobody listens a refusal is an answer too, so any port tells; this one is a web proxy's. */
 #define DEFAULT_PORT 8080
 
@@ -143,6 +148,55 @@ report_results (Doctor *d)
 
 static void ask_next (Doctor *d);
 
+/* Calls with every address of this host but the loopback's, up to a run's limit. */
+static void
+each_host_address (void (*call) (const char *address, gpointer data), gpointer data)
+{
+  struct ifaddrs *all = NULL;
+  guint n = 0;
+  if (getifaddrs (&all) < 0)
+    return;
+  for (struct ifaddrs *a = all; a && n < HOST_ADDRESSES_MAX; a = a->ifa_next)
+    {
+      char text[INET6_ADDRSTRLEN];
+      if (!a->ifa_addr || (a->ifa_flags & IFF_LOOPBACK))
+        continue;
+      if (a->ifa_addr->sa_family == AF_INET)
+        inet_ntop (AF_INET, &((struct sockaddr_in *) (void *) a->ifa_addr)->sin_addr, text, sizeof text);
+      else if (a->ifa_addr->sa_family == AF_INET6)
+        inet_ntop (AF_INET6, &((struct sockaddr_in6 *) (void *) a->ifa_addr)->sin6_addr, text, sizeof text);
+      else
+        continue;
+      call (text, data);
+      n++;
+    }
+  freeifaddrs (all);
+}
+
+typedef struct
+{
+  const char *text;
+  gboolean found;
+} Search;
+
+static void
+look_for (const char *address, gpointer data)
+{
+  Search *search = data;
+  const char *at = strstr (search->text, address);
+  if (at && at[strlen (address)] == '\0' && (at == search->text || at[-1] == ' '))
+    search->found = TRUE;
+}
+
+/* The text ends with who answered. */
+static gboolean
+host_answered (const char *untrusted_text)
+{
+  Search search = { untrusted_text, FALSE };
+  each_host_address (look_for, &search);
+  return search.found;
+}
+
 /* The guest may end, or be ended, in the middle of its questions. */
 static gboolean
 is_there (Doctor *d)
@@ -167,7 +221,8 @@ on_probe (gboolean result, const char *untrusted_text, char **untrusted_list, co
   GString *reached = g_hash_table_lookup (d->results, asked->question->label);
   if (error)
     d->failed_to_ask = TRUE;
-  else if (result == 1)
+  else if (result == 1
+           && (strcmp (asked->question->address, ALL_NODES) != 0 || host_answered (untrusted_text)))
     g_string_append_printf (reached, "%s (%s) ", words[asked->question->kind], untrusted_text);
   d->answered++;
   ask_next (d);
@@ -224,22 +279,9 @@ add_target (Doctor *d, const char *what, const char *address, guint port)
 }
 
 static void
-add_host_addresses (Doctor *d)
+add_host_address (const char *address, gpointer data)
 {
-  struct ifaddrs *all = NULL;
-  guint n = 0;
-  if (getifaddrs (&all) < 0)
-    return;
-  for (struct ifaddrs *a = all; a && n < CANARIES_MAX; a = a->ifa_next)
-    {
-      char text[INET_ADDRSTRLEN];
-      if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET || (a->ifa_flags & IFF_LOOPBACK))
-        continue;
-      inet_ntop (AF_INET, &((struct sockaddr_in *) (void *) a->ifa_addr)->sin_addr, text, sizeof text);
-      add_target (d, "host", text, 22);
-      n++;
-    }
-  freeifaddrs (all);
+  add_target (data, "host", address, 22);
 }
 
 static void
@@ -267,9 +309,9 @@ on_inventory (gboolean ok, const char *untrusted_text, char **untrusted_list, co
   sk_doctor_add (d->checks, "guest-devices", wrong ? SK_CHECK_FAIL : SK_CHECK_OK,
                  "Inside a guest there is no shared disk or folder and no device but the listed ones",
                  "ゲストの中に共有ディスク・共有フォルダーや一覧外の装置がない", wrong);
-  add_host_addresses (d);
+  each_host_address (add_host_address, d);
   add_canaries (d);
-  add_question (d, "IPv6 neighbours ff02::1", "ff02::1", 0, SK_PROBE_IPV6);
+  add_question (d, "host at IPv6 " ALL_NODES, ALL_NODES, 0, SK_PROBE_IPV6);
   ask_next (d);
 }
 

@@ -4,7 +4,7 @@
 typedef struct
 {
   SkWorkerKind kind;
-  char *id, *session, *fingerprint;
+  char *id, *session, *fingerprint, *said;
   guint number;
   gboolean ready, busy, dead;
   const SkWorkerListener *listener;
@@ -23,6 +23,7 @@ sk_worker_finalize (GObject *object)
   g_free (priv->id);
   g_free (priv->session);
   g_free (priv->fingerprint);
+  g_free (priv->said);
   G_OBJECT_CLASS (sk_worker_parent_class)->finalize (object);
 }
 
@@ -105,6 +106,13 @@ sk_worker_fingerprint (SkWorker *self)
   return priv->fingerprint ? priv->fingerprint : "";
 }
 
+const char *
+sk_worker_said (SkWorker *self)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  return priv->said ? priv->said : "";
+}
+
 void
 sk_worker_set_identity (SkWorker *self, SkWorkerKind kind, const char *id)
 {
@@ -140,6 +148,8 @@ void
 sk_worker_emit_state (SkWorker *self, guint state, guint detail, const char *untrusted_text)
 {
   SkWorkerPrivate *priv = PRIVATE (self);
+  g_free (priv->said);
+  priv->said = g_strdup (untrusted_text);
   if (!priv->dead && priv->listener && priv->listener->state)
     priv->listener->state (self, state, detail, untrusted_text, priv->listener_data);
 }

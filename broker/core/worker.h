@@ -63,6 +63,7 @@ gboolean sk_worker_is_busy (SkWorker *);
 const char *sk_worker_session (SkWorker *);
 guint sk_worker_number (SkWorker *);
 const char *sk_worker_fingerprint (SkWorker *); /* view: 64 hex digits once ready */
+const char *sk_worker_said (SkWorker *);        /* the text of its last state, untrusted; "" before any */
 
 gboolean sk_worker_start_screen (SkWorker *, const SkScreenJob *, GError **) G_GNUC_WARN_UNUSED_RESULT;
 /* Frames published so far, as the screen says (untrusted: only good for "does it still change"). */

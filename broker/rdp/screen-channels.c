@@ -83,3 +83,23 @@ sk_screen_channels_install (SkScreen *s)
          && PubSub_SubscribeChannelConnected (context->pubSub, on_channel_connected) >= 0
          && PubSub_SubscribeChannelDisconnected (context->pubSub, on_channel_disconnected) >= 0;
 }
+
+char *
+sk_screen_channels_names (SkScreen *s)
+{
+  const rdpSettings *settings = s->instance->context->settings;
+  g_autoptr (GString) names = g_string_new ("");
+  for (guint32 i = 0; i < freerdp_settings_get_uint32 (settings, FreeRDP_ChannelCount); i++)
+    {
+      const CHANNEL_DEF *channel = freerdp_settings_get_pointer_array (settings, FreeRDP_ChannelDefArray, i);
+      g_string_append_printf (names, "%s%.*s", names->len ? " " : "", (int) sizeof channel->name,
+                              channel->name);
+    }
+  for (guint32 i = 0; i < freerdp_settings_get_uint32 (settings, FreeRDP_DynamicChannelCount); i++)
+    {
+      const ADDIN_ARGV *channel
+          = freerdp_settings_get_pointer_array (settings, FreeRDP_DynamicChannelArray, i);
+      g_string_append_printf (names, "%s%s", names->len ? " " : "", channel->argc ? channel->argv[0] : "?");
+    }
+  return g_string_free (g_steal_pointer (&names), FALSE);
+}

@@ -55,7 +55,8 @@ check_first_picture (SkScreen *s)
       && g_get_monotonic_time () - s->first_paint < FIRST_PICTURE_US)
     return;
   s->has_picture = TRUE;
-  sk_worker_state (s->worker, SK_SCREEN_PICTURE, 0, "");
+  g_autofree char *channels = sk_screen_channels_names (s);
+  sk_worker_state (s->worker, SK_SCREEN_PICTURE, 0, channels);
 }
 
 static void
@@ -457,7 +458,8 @@ sk_screen_rdp_thread (gpointer data)
   sk_worker_state (s->worker, SK_SCREEN_CONNECTING, 0, "");
   if (sk_screen_configure (s) && freerdp_connect (s->instance))
     {
-      sk_worker_state (s->worker, SK_SCREEN_CONNECTED, 0, "");
+      g_autofree char *channels = sk_screen_channels_names (s);
+      sk_worker_state (s->worker, SK_SCREEN_CONNECTED, 0, channels);
       while (turn (s))
         ;
     }

@@ -93,3 +93,6 @@ int sk_screen_resize_tick (SkScreen *screen);
 
 /* screen-channels.c: display control, and nothing else */
 gboolean sk_screen_channels_install (SkScreen *screen);
+/* What was asked of the guest, separated by blanks: the static channels, then the dynamic ones. New string.
+ */
+char *sk_screen_channels_names (SkScreen *screen);

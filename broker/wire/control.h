@@ -36,7 +36,8 @@ enum
 {
   SK_SCREEN_JOB = 16, /* core, once: q width, q height, u keyboard layout; s user, s password (of the guest);
                          fds: the VM's RDP port (connected stream), the frame memory (read-write) */
-  SK_SCREEN_STATE = 17,       /* worker: y SkScreenState, u FreeRDP error or 0; s text */
+  SK_SCREEN_STATE = 17, /* worker: y SkScreenState, u FreeRDP error or 0; s text: CONNECTED and PICTURE name
+                           the RDP channels asked for, LOST the reason */
   SK_SCREEN_ADD_VIEW = 18,    /* core: u view number; fds: input pipe (read end), eventfd (frame published) */
   SK_SCREEN_REMOVE_VIEW = 20, /* core: u view number */
   SK_SCREEN_GET_MEMORY = 22,  /* core, after a restart */
@@ -49,6 +50,10 @@ typedef enum
   SK_SCREEN_PICTURE = 3, /* a first frame is in the memory */
   SK_SCREEN_LOST = 4,    /* the guest's RDP ended; the screen exits after this */
 } SkScreenState;
+/* The only text that CONNECTED and PICTURE may have: dynamic channels ([MS-RDPEDYC]) with display control in
+ * it
+ * ([MS-RDPEDISP]). doctor turns red at any other. */
+#define SK_SCREEN_CHANNELS "drdynvc disp"
 
 /* View */
 enum

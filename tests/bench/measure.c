@@ -185,7 +185,10 @@ do_click (Measure *m, const Step *step)
 static gboolean
 do_step (Measure *m, const Step *step)
 {
-  m->serial_before = sk_pixels_serial (m->frame);
+  /* Frames are counted from the last input, not from the wait: the answer may be faster than the next step.
+   */
+  if (step->type != STEP_WAIT_FRAMES)
+    m->serial_before = sk_pixels_serial (m->frame);
   switch (step->type)
     {
     case STEP_WAIT_PIXEL:

@@ -52,12 +52,12 @@ http.server.ThreadingHTTPServer(('0.0.0.0', 80), Handler).serve_forever()
 
 CANARY_PROGRAM = '''
 import select, socket
-tcp = socket.create_server(('0.0.0.0', 8080)); udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(('0.0.0.0', 8080))
+tcp = socket.create_server(('0.0.0.0', 8080)); udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(('%s', 8080))
 while True:
     for s in select.select([tcp, udp], [], [])[0]:
         if s is tcp: c = s.accept()[0]; c.sendall(b'canary'); c.close()
         else: data, peer = s.recvfrom(2048); s.sendto(b'canary', peer)
-'''
+''' % CANARY
 
 
 class Internet:
@@ -112,6 +112,13 @@ class Internet:
         self.stack.callback(run, 'ip', 'link', 'delete', self.bridge, check=False)
         run('sysctl', '-qw', f'net.ipv6.conf.{self.bridge}.disable_ipv6=1')
         self.ip('link', 'set', self.bridge, 'up')
+        # As packaging/network does it: Linux answers ARP on every interface for all its addresses.
+        table = f'netdev {self.bridge}'
+        hooks = (('from_bridge', 'ingress'), ('to_bridge', 'egress'))
+        chains = ''.join(f'chain {name} {{ type filter hook {hook} device "{self.bridge}" priority -500; policy drop; }}\n'
+                         for name, hook in hooks)
+        run('nft', '-f', '-', input=f'table {table} {{\n{chains}}}\n')
+        self.stack.callback(run, 'nft', f'delete table {table}', check=False)
         self.make_namespace(self.namespace)
         self.plug(self.namespace, 'v' + self.bridge[1:] + 'n', f'{SERVER}/24')
         self.inside(self.namespace, 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--no-resolv',
