@@ -283,6 +283,8 @@ def environment(test, temporary):
         env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1:exitcode=98"
         # The sanitizer sees through malloc only.
         env["G_SLICE"] = "always-malloc"
+        # All 10,000 run in the unit suite; the sanitizers look for what every one of them does.
+        env["SK_SEQUENCES"] = "2000"
     env.update(test.env)
     return env
 
