@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -265,6 +266,41 @@ def end_group(process):
             pass
 
 
+def reap_orphans(keep):
+    """Ends that nobody waits for: we took the place of init. libvirt counts a QEMU as alive until somebody has waited for it."""
+    for entry in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{entry}/children", encoding="utf-8") as file:
+            pids = [int(pid) for pid in file.read().split()]
+        for pid in pids:
+            try:
+                if pid != keep:
+                    os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+
+
+def wait_reaping(process, seconds):
+    """Popen.wait for a test that runs alone and has daemons: SIGCHLD wakes us, whoever's it is."""
+    awake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    former = signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    deadline = time.monotonic() + seconds
+    try:
+        while (status := process.poll()) is None:
+            reap_orphans(process.pid)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired(process.args, seconds)
+            if select.select([awake], [], [], left)[0]:
+                os.read(awake, 4096)
+        return status
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, former)
+        os.close(awake)
+        os.close(wake)
+
+
 def environment(test, temporary):
     env = dict(os.environ)
     build = BUILD_ASAN if test.suite == "asan" else BUILD
@@ -301,7 +337,9 @@ def run_test(test):
             process = subprocess.Popen(test.command, cwd=test.cwd, env=environment(test, temporary), stdin=subprocess.DEVNULL,
                                        stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
             try:
-                status = process.wait(test.timeout)
+                # Only then no step of a build runs beside it, which waits for children of its own.
+                alone = test.suite in SCRIPT_SUITES
+                status = wait_reaping(process, test.timeout) if alone else process.wait(test.timeout)
             except subprocess.TimeoutExpired:
                 end_group(process)
                 status = "timeout"
@@ -455,8 +493,10 @@ def main():
         return run_everything(options, steps)
     finally:
         if os.path.exists(SERVICES_STATE):
-            subprocess.run([os.path.join(TOP, "packaging/services"), "stop", SERVICES_STATE], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL, check=False)
+            # The daemons are our children by now: they are gone when we have waited for them.
+            stop = subprocess.Popen([os.path.join(TOP, "packaging/services"), "stop", SERVICES_STATE], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL)
+            wait_reaping(stop, 120)
         for pid, _ in descendants_left(services=True):
             os.kill(pid, signal.SIGTERM)
 
