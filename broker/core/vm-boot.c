@@ -121,6 +121,7 @@ on_agent_mute (gpointer data)
 void
 sk_vm_attached (SkLiveVm *vm)
 {
+  sk_core_emit (vm->core, "vm", vm->row->id, "resumed", ""); /* no state: the figures of a click need it */
   sk_agent_link_set_running (vm->agent, TRUE);
   if (!sk_agent_link_is_up (vm->agent))
     sk_timer_set (vm->core->parts.clock, &vm->boot_timer, SK_HELLO_SECONDS * 1000, on_agent_mute, vm);

@@ -20,16 +20,22 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'lib'))
-from rig import Display, Rig, binary, run, wait_until  # noqa: E402
+from rig import Display, Rig, UnixConnection, binary, run, wait_until  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 800
 # The start page's background, right of its text and far from any edge of window, border and browser.
 PIXEL, COLOUR, TOLERANCE = (1150, 700), 'eef3f6', 8
-PHASES = ('main', 'api-sent', 'api-answered', 'upgraded', 'rdp-connected', 'first-frame', 'first-paint')
+# What a click is made of, in the order of its end. From the launcher: when it noted it. From the broker: its event's own time.
+MOMENTS = ('main', 'api-sent', 'claimed', 'api-answered', 'upgraded', 'resumed', 'rdp-connected', 'first-frame', 'first-paint')
+# Each phase lasts from one moment to another; claim and resume are the broker's, and resume runs beside the handshake.
+PHASES = (('start', 'click', 'api-sent'), ('api', 'api-sent', 'api-answered'), ('claim', 'api-sent', 'claimed'),
+          ('resume', 'claimed', 'resumed'), ('viewer-handshake', 'api-answered', 'rdp-connected'),
+          ('first-pixel', 'rdp-connected', 'first-paint'))
 
 
 def now_ns():
@@ -112,21 +118,61 @@ def measure_content(*arguments, **environment):
     return json.loads(out.strip().splitlines()[-1])
 
 
-def phases_of(path):
-    """Milliseconds between the phases that the launcher noted; the first is the click itself."""
-    marks = {}
+class Events:
+    """The broker's own account of each session: when its VM was its, and when that VM ran."""
+
+    def __init__(self, rig):
+        self.connection = UnixConnection(rig.socket, 3600)
+        self.connection.request('GET', '/1.0/events?type=session,vm')
+        self.response = self.connection.getresponse()
+        self.moments, self.news = [], threading.Condition()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            try:
+                line = self.response.readline()
+            except (OSError, ValueError, AttributeError):
+                return
+            if not line:
+                return
+            if not line.startswith(b'data: '):
+                continue
+            event = json.loads(line[6:])
+            word = {('session', 'starting'): 'claimed', ('vm', 'resumed'): 'resumed'}.get((event['type'], event['state']))
+            if word:
+                with self.news:
+                    self.moments.append((word, event['time']))
+                    self.news.notify_all()
+
+    def forget(self):
+        with self.news:
+            self.moments.clear()
+
+    def take(self):
+        """The moments of the one click since forget(), on the monotonic clock, in us."""
+        offset = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
+        with self.news:
+            if not self.news.wait_for(lambda: len(self.moments) >= 2, 30):
+                raise TimeoutError(f'the broker told {self.moments} of a click')
+            return {word: us + offset for word, us in self.moments}
+
+
+def moments_of(path, events):
+    """Milliseconds since the click of what the launcher noted and of what the broker told."""
+    marks = events.take()
     with open(path) as f:
         for line in f:
             mark = json.loads(line)
             marks.setdefault(mark['phase'], mark['us'])
     os.unlink(path)
-    return {name: (marks[name] - marks['click']) / 1000 for name in PHASES if name in marks}
+    return {name: (marks[name] - marks['click']) / 1000 for name in ('click',) + MOMENTS if name in marks}
 
 
 class Bench:
     def __init__(self, clicks, pools):
         self.clicks, self.pools = clicks, pools
-        self.ours, self.stock, self.hinted, self.content, self.phases = [], [], [], [], []
+        self.ours, self.stock, self.hinted, self.content, self.moments = [], [], [], [], []
 
     def say(self, text):
         print(text, file=sys.stderr, flush=True)
@@ -134,11 +180,12 @@ class Bench:
     def click(self, rig, display, pool):
         timing = os.path.join(rig.dir, 'timing.json')
         environment = dict(SEKISHO_SOCKET=rig.socket, SEKISHO_TIMING=timing, XDG_RUNTIME_DIR=rig.dir, HOME=rig.dir, LANG='C.UTF-8')
+        self.events.forget()
         ms, stop = Clock(display).time([binary('sekisho'), 'open', '--pool', pool, '--size', f'{WIDTH}x{HEIGHT}'], environment)
         stop()
         self.ours.append(ms)
-        self.phases.append(phases_of(timing))
-        self.say(f"ours {ms:.0f} ms  {({k: round(v) for k, v in self.phases[-1].items()})}")
+        self.moments.append(moments_of(timing, self.events))
+        self.say(f"ours {ms:.0f} ms  {({k: round(v) for k, v in self.moments[-1].items()})}")
 
     def direct(self, rig, display, guest):
         command = ['xfreerdp3', f'/v:127.0.0.1:{guest.port}', f'/u:{guest.user}', f'/p:{guest.password}', '/cert:ignore',
@@ -174,6 +221,7 @@ class Bench:
             for name in names:
                 rig.pool(name, warm=1, maximum=1, width=WIDTH, height=HEIGHT)
             rig.wait_vms('warm', 1, 600)
+            self.events = Events(rig)
             display = Display()
             guest = Direct(rig, rig.domains()[0])
             try:
@@ -210,7 +258,7 @@ class Bench:
 
     def result(self, cold):
         median = statistics.median
-        names = [name for name in PHASES if all(name in p for p in self.phases)]
+        names = [name for name in MOMENTS if all(name in m for m in self.moments)]
         return {
             'clicks': len(self.ours), 'width': WIDTH, 'height': HEIGHT,
             'p50_ms': median(self.ours), 'p95_ms': percentile(self.ours, .95), 'min_ms': min(self.ours), 'max_ms': max(self.ours),
@@ -218,7 +266,9 @@ class Bench:
             'ratio_stock': median(self.ours) / median(self.stock),
             'ratio_hinted': median(self.content) / median(self.hinted),
             'ratio_p95': percentile(self.ours, .95) / median(self.ours),
-            'phases_p50_ms': {name: median(p[name] for p in self.phases) for name in names},
+            'phases_ms': {name: {'p50': median(m[end] - m[start] for m in self.moments),
+                                 'p95': percentile([m[end] - m[start] for m in self.moments], .95)} for name, start, end in PHASES},
+            'moments_p50_ms': {name: median(m[name] for m in self.moments) for name in names},
             'cold': cold,
         }
 
@@ -230,7 +280,8 @@ def show(result):
     print(f"  stock xfreerdp3, direct          p50 {result['stock_p50_ms']:7.1f} ms   ours / stock {result['ratio_stock']:.2f}")
     print(f"  hinted client, direct            p50 {result['hinted_p50_ms']:7.1f} ms   "
           f"ours (content {result['content_p50_ms']:.1f} ms) / hinted {result['ratio_hinted']:.2f}")
-    print('  phases, ms since the click: ' + ', '.join(f'{k} {v:.0f}' for k, v in result['phases_p50_ms'].items()))
+    print('  phases, ms p50/p95: ' + ', '.join(f"{k} {v['p50']:.0f}/{v['p95']:.0f}" for k, v in result['phases_ms'].items()))
+    print('  moments, ms since the click: ' + ', '.join(f'{k} {v:.0f}' for k, v in result['moments_p50_ms'].items()))
     print(f"  cold: stored VM {result['cold']['stored_ms'] / 1000:.1f} s, boot {result['cold']['boot_ms'] / 1000:.1f} s")
 
 
