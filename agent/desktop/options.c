@@ -107,13 +107,19 @@ take_command (SkOptions *options, const char *word)
 gboolean
 sk_options_parse (SkOptions *options, int argc, char **argv, GError **error)
 {
-  gboolean only_words = FALSE;
+  gboolean only_words = FALSE, has_command = FALSE;
   int i = 1;
   *options = (SkOptions){ .command = SK_COMMAND_OPEN };
-  if (argc > 1 && take_command (options, argv[1]))
-    i = 2;
   while (i < argc)
     {
+      /* The first word is the command if it is one, also after options; no word is `open`. */
+      if (!only_words && !has_command && (argv[i][0] != '-' || i == 1) && take_command (options, argv[i]))
+        {
+          has_command = TRUE;
+          i++;
+          continue;
+        }
+      has_command = has_command || argv[i][0] != '-';
       if (!only_words && strcmp (argv[i], "--") == 0)
         {
           only_words = TRUE;

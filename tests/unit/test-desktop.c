@@ -120,6 +120,10 @@ test_options (void)
     { "sekisho status --socket=/x", SK_COMMAND_STATUS, FALSE },
     { "sekisho --help", SK_COMMAND_HELP, FALSE },
     { "sekisho --version", SK_COMMAND_VERSION, FALSE },
+    { "sekisho --socket /x open", SK_COMMAND_OPEN, FALSE },
+    { "sekisho --socket /x open example.jp", SK_COMMAND_OPEN, TRUE },
+    { "sekisho --socket=/x example.jp", SK_COMMAND_OPEN, TRUE },
+    { "sekisho --socket /x status", SK_COMMAND_STATUS, FALSE },
     { "sekisho --background", SK_COMMAND_BACKGROUND, FALSE },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
@@ -139,7 +143,7 @@ test_options_refused (void)
   const char *rows[] = {
     "sekisho --nonsense",          "sekisho open a.jp b.jp", "sekisho open javascript:x",
     "sekisho open --viewer=other", "sekisho open --pool",    "sekisho list extra",
-    "sekisho open -- --pool",
+    "sekisho open open open",      "sekisho open -- --pool",
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
