@@ -131,3 +131,42 @@ sk_input_held_release (SkInputHeld *held, SkInputRecord *ret)
   sk_input_held_note (held, ret);
   return TRUE;
 }
+
+/* IBM PC scan codes, set 1 */
+#define SCANCODE_F12 0x58
+#define SCANCODE_SHIFT_RIGHT 0x36
+#define SCANCODE_SUPER_RIGHT 0x5c /* extended */
+#define TEXT_DIGITS 5
+#define TEXT_BASE 11
+
+static SkInputRecord *
+put_key (SkInputRecord *at, guint flags, gint code)
+{
+  *at = (SkInputRecord){ .type = SK_INPUT_SCANCODE, .flags = (guint16) flags, .a = code };
+  return at + 1;
+}
+
+static SkInputRecord *
+put_stroke (SkInputRecord *at, gint code)
+{
+  at = put_key (at, 0, code);
+  return put_key (at, KBD_FLAGS_RELEASE, code);
+}
+
+void
+sk_input_text_keys (guint16 unit, SkInputRecord ret[SK_INPUT_TEXT_RECORDS])
+{
+  static const guint8 digits[TEXT_BASE]
+      = { 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x40, 0x41, 0x42, 0x43, 0x44, 0x57 };
+  guint divisor = 1;
+  SkInputRecord *at = put_key (ret, 0, SCANCODE_SHIFT_RIGHT);
+  at = put_key (at, KBD_FLAGS_EXTENDED, SCANCODE_SUPER_RIGHT);
+  at = put_stroke (at, SCANCODE_F12);
+  for (guint i = 1; i < TEXT_DIGITS; i++)
+    divisor *= TEXT_BASE;
+  for (; divisor > 0; divisor /= TEXT_BASE)
+    at = put_stroke (at, digits[unit / divisor % TEXT_BASE]);
+  at = put_key (at, KBD_FLAGS_RELEASE | KBD_FLAGS_EXTENDED, SCANCODE_SUPER_RIGHT);
+  at = put_key (at, KBD_FLAGS_RELEASE, SCANCODE_SHIFT_RIGHT);
+  g_assert (at == ret + SK_INPUT_TEXT_RECORDS);
+}

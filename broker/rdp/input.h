@@ -20,3 +20,11 @@ typedef struct
 void sk_input_held_note (SkInputHeld *held, const SkInputRecord *record);
 /* The next record that releases something, clearing it; FALSE when nothing is held. */
 gboolean sk_input_held_release (SkInputHeld *held, SkInputRecord *ret);
+
+/* One UTF-16 unit as key strokes, for a guest whose RDP server has no use for Unicode events: xrdp 0.10 gives
+ * them to IBus, and our guest has fcitx5. Right Shift and right Super are held, F12 says "one unit", and five
+ * of F1 … F11 are its digits to the base of 11, the most significant first; the guest's
+ * usr/share/fcitx5/lua/sekisho-text/text.lua reads them. So text keeps its order among all other keys and
+ * needs neither the agent nor the core. */
+#define SK_INPUT_TEXT_RECORDS 16
+void sk_input_text_keys (guint16 unit, SkInputRecord ret[SK_INPUT_TEXT_RECORDS]);

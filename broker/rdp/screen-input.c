@@ -11,6 +11,20 @@
  * whole session for each). */
 #define RESIZE_EVERY_US (300 * 1000)
 
+static gboolean
+send_text (rdpInput *input, const SkInputRecord *r)
+{
+  SkInputRecord keys[SK_INPUT_TEXT_RECORDS];
+  gboolean sent = TRUE;
+  /* Its release says nothing new: a unit is a whole key stroke. */
+  if (r->flags & KBD_FLAGS_RELEASE)
+    return TRUE;
+  sk_input_text_keys ((guint16) r->a, keys);
+  for (gsize i = 0; i < SK_INPUT_TEXT_RECORDS && sent; i++)
+    sent = freerdp_input_send_keyboard_event (input, keys[i].flags, (UINT8) keys[i].a);
+  return sent;
+}
+
 static void
 send_to_guest (SkScreen *s, const SkInputRecord *r)
 {
@@ -22,7 +36,7 @@ send_to_guest (SkScreen *s, const SkInputRecord *r)
       sent = freerdp_input_send_keyboard_event (input, r->flags, (UINT8) r->a);
       break;
     case SK_INPUT_UNICODE:
-      sent = freerdp_input_send_unicode_keyboard_event (input, r->flags, (UINT16) r->a);
+      sent = send_text (input, r);
       break;
     case SK_INPUT_SYNC:
       sent = freerdp_input_send_synchronize_event (input, (UINT32) r->a);

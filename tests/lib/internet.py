@@ -27,7 +27,18 @@ PAGE = '''<!doctype html><meta charset="utf-8"><title>page</title>
 <textarea id="t" autofocus></textarea>
 <script>
 const t = document.getElementById('t');
-const tell = () => fetch('/typed', {method: 'POST', body: JSON.stringify({text: t.value, width: innerWidth, height: innerHeight})});
+let busy = false, again = false;
+// One at a time: two at once could arrive in the wrong order, and the last is what counts.
+const tell = async () => {
+  again = true;
+  if (busy) return;
+  busy = true;
+  while (again) {
+    again = false;
+    await fetch('/typed', {method: 'POST', body: JSON.stringify({text: t.value, width: innerWidth, height: innerHeight})}).catch(() => 0);
+  }
+  busy = false;
+};
 t.addEventListener('input', tell);
 addEventListener('resize', tell);
 addEventListener('load', () => { t.focus(); tell(); });

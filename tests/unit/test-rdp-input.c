@@ -52,6 +52,37 @@ test_clamp (void)
     }
 }
 
+/* Read back as the guest's text.lua does, for every unit there is. */
+static void
+test_text (void)
+{
+  static const gint digits[] = { 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x40, 0x41, 0x42, 0x43, 0x44, 0x57 };
+  for (guint unit = 0; unit <= 0xffff; unit++)
+    {
+      SkInputRecord keys[SK_INPUT_TEXT_RECORDS];
+      guint value = 0, down = 0, read = 0;
+      sk_input_text_keys ((guint16) unit, keys);
+      for (guint i = 0; i < SK_INPUT_TEXT_RECORDS; i++)
+        {
+          SkInputRecord clamped = keys[i];
+          g_assert_true (sk_input_clamp (&clamped, W, H));
+          g_assert_cmpmem (&clamped, sizeof clamped, &keys[i], sizeof keys[i]);
+          gboolean released = (keys[i].flags & KBD_FLAGS_RELEASE) != 0;
+          down = released ? down - 1 : down + 1;
+          for (guint d = 0; d < G_N_ELEMENTS (digits) && !released; d++)
+            if (keys[i].a == digits[d])
+              {
+                g_assert_cmpuint (down, ==, 3); /* two are held */
+                value = value * 11 + d;
+                read++;
+              }
+        }
+      g_assert_cmpuint (value, ==, unit);
+      g_assert_cmpuint (read, ==, 5);
+      g_assert_cmpuint (down, ==, 0);
+    }
+}
+
 /* A view that dies lets go of everything it held, once. */
 static void
 test_release (void)
@@ -133,6 +164,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/rdp-input/text", test_text);
   g_test_add_func ("/rdp-input/clamp", test_clamp);
   g_test_add_func ("/rdp-input/release", test_release);
   g_test_add_func ("/rdp-input/layout", test_layout);
