@@ -9,6 +9,7 @@ Two kinds of tests, found without any list to keep:
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import ctypes
 import json
 import os
@@ -279,26 +280,36 @@ def reap_orphans(keep):
                 pass
 
 
-def wait_reaping(process, seconds):
-    """Popen.wait for a test that runs alone and has daemons: SIGCHLD wakes us, whoever's it is."""
+@contextlib.contextmanager
+def children_news():
+    """Gives a wait(seconds) that ends early at every SIGCHLD, whoever's it is. In the main thread, one at a time."""
     awake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     former = signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    deadline = time.monotonic() + seconds
+
+    def wait(seconds):
+        if select.select([awake], [], [], seconds)[0]:
+            os.read(awake, 4096)
     try:
-        while (status := process.poll()) is None:
-            reap_orphans(process.pid)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise subprocess.TimeoutExpired(process.args, seconds)
-            if select.select([awake], [], [], left)[0]:
-                os.read(awake, 4096)
-        return status
+        yield wait
     finally:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, former)
         os.close(awake)
         os.close(wake)
+
+
+def wait_reaping(process, seconds):
+    """Popen.wait for a test that runs alone and has daemons."""
+    deadline = time.monotonic() + seconds
+    with children_news() as wait:
+        while (status := process.poll()) is None:
+            reap_orphans(process.pid)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired(process.args, seconds)
+            wait(left)
+    return status
 
 
 def environment(test, temporary):
@@ -359,8 +370,9 @@ def run_test(test):
 def check_leftovers(outcome):
     # Several of them may be on their way out: asked to end, not yet gone.
     deadline = time.monotonic() + 3
-    while (left := descendants_left()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    with children_news() as wait:
+        while (left := descendants_left()) and time.monotonic() < deadline:
+            wait(max(0, deadline - time.monotonic()))
     for pid, command in left:
         outcome.fail(f"left running: {command[:160]}")
         try:
