@@ -66,16 +66,6 @@ spawn_one (SkCore *core)
   return view != NULL;
 }
 
-/* Those who wait count: each is to find a view when its turn comes. */
-void
-sk_spares_pump (SkCore *core)
-{
-  if (core->draining || core->spare_timer || core->adopt_timer)
-    return;
-  while (core->spares->len < core->parts.spare_views && spawn_one (core))
-    ;
-}
-
 static SkWorker *
 first_ready (SkCore *core)
 {
@@ -89,6 +79,19 @@ gboolean
 sk_spares_have (SkCore *core)
 {
   return first_ready (core) != NULL;
+}
+
+/* Those who wait count: each is to find a view when its turn comes. */
+void
+sk_spares_pump (SkCore *core)
+{
+  if (core->draining || core->spare_timer || core->adopt_timer)
+    return;
+  /* While another one stands by, the click that took one has the processor (sk_core_claimed). */
+  if (sk_spares_have (core) && core->refill_at > sk_core_monotonic (core))
+    return;
+  while (core->spares->len < core->parts.spare_views && spawn_one (core))
+    ;
 }
 
 SkWorker *
