@@ -52,6 +52,7 @@ sk_api_get_health (SkRequest *request)
 {
   JsonObject *object = json_object_new ();
   json_object_set_boolean_member (object, "drained", sk_manager_is_drained (request->manager));
+  json_object_set_int_member (object, "spare_views", sk_manager_spare_views (request->manager));
   json_object_set_int_member (object, "uptime_seconds",
                               (g_get_real_time () - request->server->started) / G_USEC_PER_SEC);
   sk_request_reply_object (request, object);

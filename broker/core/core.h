@@ -240,6 +240,7 @@ void sk_live_session_settle (SkLiveSession *session);
 /* spares.c */
 void sk_spares_pump (SkCore *core);
 gboolean sk_spares_have (SkCore *core);
+guint sk_spares_ready (SkCore *core);    /* how many */
 SkWorker *sk_spares_take (SkCore *core); /* a reference, or NULL */
 void sk_spares_give_back (SkCore *core, SkWorker *take_view);
 void sk_spares_adopt (SkCore *core, SkWorker *view);

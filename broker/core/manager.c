@@ -671,3 +671,9 @@ sk_manager_is_drained (SkManager *self)
 {
   return self->core->drained;
 }
+
+guint
+sk_manager_spare_views (SkManager *self)
+{
+  return sk_spares_ready (self->core);
+}

@@ -117,3 +117,5 @@ char *sk_manager_doctor_finish (SkManager *, GAsyncResult *, GError **);
  * everything running. */
 void sk_manager_drain (SkManager *, gboolean sessions);
 gboolean sk_manager_is_drained (SkManager *);
+/* Views that stand by, their key made: the next so many clicks do not wait for a process. */
+guint sk_manager_spare_views (SkManager *);

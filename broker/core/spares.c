@@ -75,6 +75,15 @@ first_ready (SkCore *core)
   return NULL;
 }
 
+guint
+sk_spares_ready (SkCore *core)
+{
+  guint n = 0;
+  for (guint i = 0; i < core->spares->len; i++)
+    n += sk_worker_is_ready (core->spares->pdata[i]) && !sk_worker_is_dead (core->spares->pdata[i]);
+  return n;
+}
+
 gboolean
 sk_spares_have (SkCore *core)
 {

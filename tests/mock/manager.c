@@ -577,6 +577,12 @@ sk_mock_manager_finish_drain (SkManager *m)
   sk_mock_manager_emit (m, "broker", "", "drained", "");
 }
 
+guint
+sk_manager_spare_views (SkManager *m)
+{
+  return 2;
+}
+
 gboolean
 sk_manager_is_drained (SkManager *m)
 {
