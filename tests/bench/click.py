@@ -122,6 +122,10 @@ class Native:
         self.stack = Stack('bench-xrdp')
         try:
             guest = XrdpGuest(self.stack)
+            # The first client makes the screen as large as its own; a picture is fitted to the screen there is.
+            run(binary('sekisho-measure'), '--rdp-address', f'127.0.0.1:{guest.port}', '--user', self.user, '--password', self.password,
+                '--size', f'{WIDTH}x{HEIGHT}', '--wait-size', f'{WIDTH}x{HEIGHT}', '--once', '--timeout', '30')
+            wait_until(lambda: guest.size() == (WIDTH, HEIGHT), 20, 'the size of the screen')
             # Its exit status is 1 even when it has set the background; the pixel that is waited for tells.
             run('/usr/bin/display', '-window', 'root', picture, env=guest.env, check=False)
             self.port = guest.port
