@@ -137,10 +137,10 @@ class Native:
         self.stack.stack.close()
 
 
-def measure_content(*arguments, **environment):
+def measure_content(*arguments, then=(), **environment):
     """The headless client: milliseconds from connect() to the page in memory."""
     out = run(binary('sekisho-measure'), *arguments, '--size', f'{WIDTH}x{HEIGHT}', '--wait-pixel',
-              f'{PIXEL[0]},{PIXEL[1]},{COLOUR},{TOLERANCE}', '--once', '--timeout', '120', env=dict(os.environ, **environment)).stdout
+              f'{PIXEL[0]},{PIXEL[1]},{COLOUR},{TOLERANCE}', *then, '--once', '--timeout', '120', env=dict(os.environ, **environment)).stdout
     return json.loads(out.strip().splitlines()[-1])
 
 
@@ -224,8 +224,8 @@ class Bench:
         self.say(f'{type(guest).__name__.lower()}: stock {ms:.0f} ms, hinted {hinted[-1]:.0f} ms')
 
     @staticmethod
-    def direct_hinted(guest, *more):
-        return measure_content('--rdp-address', f'127.0.0.1:{guest.port}', '--user', guest.user, '--password', guest.password, *more)
+    def direct_hinted(guest, *then):
+        return measure_content('--rdp-address', f'127.0.0.1:{guest.port}', '--user', guest.user, '--password', guest.password, then=then)
 
     def round(self, rig, display, native, guest, names):
         """One click on every pool's one warm VM, with the peers in between; then all sessions end and the pools refill."""
