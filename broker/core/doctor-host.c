@@ -156,8 +156,8 @@ check_channels (SkCore *core, JsonArray *checks)
         g_string_append_printf (bad, "%s: %s; ", sk_worker_id (screen), sk_worker_said (screen));
     }
   sk_doctor_add (checks, "rdp-channels", bad->len ? SK_CHECK_FAIL : SK_CHECK_OK,
-                 "No RDP channel to a guest is open but the one for the window's size",
-                 "ゲストとの RDP チャネルは画面サイズ用だけで、ほかは閉じている",
+                 "No RDP channel to a guest is open but those for the window's size and for sound",
+                 "ゲストとの RDP チャネルは画面サイズ用と音声用だけで、ほかは閉じている",
                  bad->len ? bad->str
                  : n      ? SK_SCREEN_CHANNELS
                           : SK_BOTH ("no guest is connected", "接続中のゲストはありません"));

@@ -1,6 +1,7 @@
 #include "rdp/library.h"
 #include "common/error.h"
 #include <freerdp/primitives.h>
+#include <freerdp/settings.h>
 #include <winpr/ssl.h>
 #include <winpr/synch.h>
 #include <winpr/wlog.h>
@@ -80,4 +81,16 @@ sk_library_poll_fds (HANDLE *handles, DWORD n, struct pollfd *fds)
         fds[used++] = (struct pollfd){ fd, POLLIN, 0 };
     }
   return used;
+}
+
+gboolean
+sk_library_add_channel (rdpSettings *settings, const char *name)
+{
+  const guint32 n = freerdp_settings_get_uint32 (settings, FreeRDP_ChannelCount);
+  CHANNEL_DEF *channel = freerdp_settings_get_pointer_array_writable (settings, FreeRDP_ChannelDefArray, n);
+  if (!channel)
+    return FALSE;
+  *channel = (CHANNEL_DEF){ .options = CHANNEL_OPTION_INITIALIZED | CHANNEL_OPTION_ENCRYPT_RDP };
+  g_strlcpy (channel->name, name, sizeof channel->name);
+  return freerdp_settings_set_uint32 (settings, FreeRDP_ChannelCount, n + 1);
 }

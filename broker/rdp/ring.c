@@ -2,9 +2,12 @@
 #include "common/error.h"
 #include "common/fd.h"
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define load(p) __atomic_load_n (p, __ATOMIC_ACQUIRE)
 #define store(p, v) __atomic_store_n (p, v, __ATOMIC_RELEASE)
@@ -95,6 +98,32 @@ sk_ring_set_pointer (SkRingHeader *h, SkRingPointerKind kind, const SkRingShape 
       memcpy (p->argb, shape->argb, (gsize) shape->width * shape->height * 4);
     }
   store (&p->serial, serial + 1);
+}
+
+#define SOUND_FRAME (sizeof (gint16[2]))
+
+/* Frames until the ring begins anew. */
+static guint
+sound_until_end (guint64 position)
+{
+  return SK_RING_SOUND_FRAMES - (guint) (position % SK_RING_SOUND_FRAMES);
+}
+
+void
+sk_ring_add_sound (SkRingHeader *h, const gint16 *samples, guint frames)
+{
+  SkRingSound *s = &h->sound;
+  const guint skip = frames > SK_RING_SOUND_FRAMES ? frames - SK_RING_SOUND_FRAMES : 0;
+  samples += 2 * (gsize) skip;
+  frames -= skip;
+  const guint first = MIN (frames, sound_until_end (s->head));
+  memcpy (s->samples[s->head % SK_RING_SOUND_FRAMES], samples, first * SOUND_FRAME);
+  memcpy (s->samples, samples + 2 * (gsize) first, (frames - first) * SOUND_FRAME);
+  store (&s->head, s->head + frames);
+  store (&s->wake, s->wake + 1);
+  /* Shared between processes: no FUTEX_PRIVATE_FLAG. Nobody there is no error. */
+  if (syscall (SYS_futex, &s->wake, FUTEX_WAKE, G_MAXINT, NULL, NULL, 0) < 0)
+    return;
 }
 
 /* ---- Reader: the other side may be the guest's ---- */
@@ -206,4 +235,40 @@ sk_ring_reader_pointer (SkRingReader *r, SkRingPointerKind *ret_kind, SkRingShap
   ret_shape->hot_x = (guint16) MIN (hot_x, width - 1);
   ret_shape->hot_y = (guint16) MIN (hot_y, height - 1);
   return TRUE;
+}
+
+void
+sk_ring_sound_init (SkRingSoundReader *r, const SkRingReader *reader)
+{
+  *r = (SkRingSoundReader){ .untrusted = reader->untrusted };
+  r->wake = load (&r->untrusted->sound.wake);
+  r->seen = load (&r->untrusted->sound.head);
+}
+
+void
+sk_ring_sound_wait (SkRingSoundReader *r)
+{
+  const guint32 *wake = &r->untrusted->sound.wake;
+  /* Waiting needs no right to write. */
+  while (load (wake) == r->wake)
+    if (syscall (SYS_futex, wake, FUTEX_WAIT, r->wake, NULL, NULL, 0) < 0 && errno != EAGAIN
+        && errno != EINTR)
+      break;
+  r->wake = load (wake);
+}
+
+guint
+sk_ring_sound_take (SkRingSoundReader *r, gint16 ret[SK_RING_SOUND_FRAMES][2])
+{
+  const SkRingSound *s = &r->untrusted->sound;
+  const guint64 head = load (&s->head);
+  guint64 pending = head - r->seen; /* huge when the head went backwards */
+  if (pending > SK_RING_SOUND_FRAMES)
+    pending = SK_RING_SOUND_FRAMES / 2;
+  const guint64 from = head - pending;
+  const guint first = MIN ((guint) pending, sound_until_end (from));
+  memcpy (ret, s->samples[from % SK_RING_SOUND_FRAMES], first * SOUND_FRAME);
+  memcpy (ret + first, s->samples, (pending - first) * SOUND_FRAME);
+  r->seen = head;
+  return (guint) pending;
 }

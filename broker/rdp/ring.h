@@ -1,10 +1,10 @@
 /* The memory between a screen (writer, owned by the guest in the worst case) and its views (readers,
  * read-only mapping).
  *
- * A sealed memfd of fixed size: header page, ring of dirty rectangles, pointer shape, pixels. The reader
- * trusts nothing in it: every value is copied once, then clamped; a ring that was lapped, or a picture that
- * changed size underneath, only means "all dirty". Torn pixels are harmless: each write is followed by a
- * dirty rectangle and a wake-up, so the view looks again. */
+ * A sealed memfd of fixed size: header page, ring of dirty rectangles, pointer shape, ring of sound, pixels.
+ * The reader trusts nothing in it: every value is copied once, then clamped; a ring that was lapped, or a
+ * picture that changed size underneath, only means "all dirty". Torn pixels are harmless: each write is
+ * followed by a dirty rectangle and a wake-up, so the view looks again. */
 #pragma once
 #include <gio/gio.h>
 
@@ -33,6 +33,18 @@ typedef struct
   guint32 argb[SK_RING_POINTER_MAX * SK_RING_POINTER_MAX]; /* not premultiplied, row after row */
 } SkRingPointer;
 
+/* 139 ms at 44.1 kHz (wire/sound.h): three of xrdp's messages, and what fits beside the pointer. Who is later
+ * than this has missed something, which is what is wanted of sound that is late. */
+#define SK_RING_SOUND_FRAMES 6144
+
+typedef struct
+{
+  guint64 head; /* frames written since start; the latest SK_RING_SOUND_FRAMES are in samples[] */
+  guint32 wake; /* counts writes: a futex that readers sleep on */
+  guint32 reserved;
+  gint16 samples[SK_RING_SOUND_FRAMES][2];
+} SkRingSound;
+
 typedef struct
 {
   guint32 magic, version;
@@ -43,6 +55,7 @@ typedef struct
   guint64 head;          /* rectangles published since start; the latest SK_RING_RECTS are in rects[] */
   SkRingRect rects[SK_RING_RECTS];
   SkRingPointer pointer;
+  SkRingSound sound; /* was not there in earlier screens, which write nothing here: no new version */
 } SkRingHeader;
 
 #define SK_RING_PIXELS_OFFSET (64 * 1024)
@@ -78,6 +91,8 @@ void sk_ring_set_size (SkRingHeader *h, guint width, guint height);
 /* The caller wakes the views afterwards (eventfd). */
 void sk_ring_add_rect (SkRingHeader *h, SkRingRect rect);
 void sk_ring_set_pointer (SkRingHeader *h, SkRingPointerKind kind, const SkRingShape *shape);
+/* Writes sound and wakes who sleeps on it: no other wake-up is needed. */
+void sk_ring_add_sound (SkRingHeader *h, const gint16 *samples, guint frames);
 
 /* ---- Reader (view): one thread; everything it returns is checked ---- */
 
@@ -104,3 +119,19 @@ guint sk_ring_reader_take (SkRingReader *r, const SkRingSize *size, SkRingRect r
 const guint8 *sk_ring_reader_row (const SkRingReader *r, const SkRingSize *size, guint y);
 /* TRUE when the pointer changed; ret_shape is only set for SK_RING_POINTER_SHAPE. */
 gboolean sk_ring_reader_pointer (SkRingReader *r, SkRingPointerKind *ret_kind, SkRingShape *ret_shape);
+
+/* Sound; of one more thread. */
+typedef struct
+{
+  const SkRingHeader *untrusted;
+  guint64 seen; /* frames taken so far */
+  guint32 wake;
+} SkRingSoundReader;
+
+/* Begins with what is written from now on. */
+void sk_ring_sound_init (SkRingSoundReader *r, const SkRingReader *reader);
+/* Sleeps until something was written since the last call (or a signal came). */
+void sk_ring_sound_wait (SkRingSoundReader *r);
+/* Frames since the last call, oldest first; of one that is lapped the newest half of the ring. Any sample may
+ * be any number. */
+guint sk_ring_sound_take (SkRingSoundReader *r, gint16 ret[SK_RING_SOUND_FRAMES][2]);

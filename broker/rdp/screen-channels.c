@@ -1,5 +1,5 @@
-/* The guest leg's virtual channels: display control inside drdynvc. No other channel is asked for, and what
- * the guest sends on this one is limited before FreeRDP allocates anything. */
+/* The guest leg's virtual channels: display control inside drdynvc, and sound (screen-sound.c). No other
+ * channel is asked for, and what the guest sends on drdynvc is limited before FreeRDP allocates anything. */
 #include "rdp/library.h"
 #include "rdp/screen.h"
 #include <freerdp/addin.h>
@@ -21,6 +21,8 @@ static BOOL
 on_channel_data (freerdp *instance, UINT16 channel, const BYTE *data, size_t size, UINT32 flags, size_t total)
 {
   SkScreen *s = screen_of (instance->context);
+  if (sk_screen_sound_take (s, channel, data, size, flags))
+    return TRUE;
   if (total <= SK_CHANNEL_TOTAL_MAX)
     return s->channel_data (instance, channel, data, size, flags, total);
   sk_worker_log (s->worker, G_LOG_LEVEL_WARNING, "the guest announces a channel message of %zu bytes", total);
@@ -67,7 +69,8 @@ on_load_channels (freerdp *instance)
   return entry_ex
          && freerdp_channels_client_load_ex (context->channels, context->settings, entry_ex,
                                              context->settings)
-                == 0;
+                == 0
+         && sk_screen_sound_install (screen_of (context));
 }
 
 gboolean

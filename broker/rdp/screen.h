@@ -8,6 +8,7 @@
 #include "rdp/relay.h"
 #include "rdp/ring.h"
 #include "rdp/worker.h"
+#include "wire/sound.h"
 #include <freerdp/client/disp.h>
 #include <freerdp/freerdp.h>
 
@@ -53,6 +54,9 @@ typedef struct
   gboolean disp_ready;
   SkInputRecord resize; /* wanted: type 0 when none */
   gint64 resize_sent;
+  guint16 sound_channel; /* 0: not looked up yet */
+  SkSoundClient sound;
+  gint64 sound_heard; /* monotonic: when it was last not silent */
 } SkScreen;
 
 /* ADD_VIEW and REMOVE_VIEW on their way to the RDP thread; owns its descriptors. */
@@ -91,7 +95,12 @@ void sk_screen_release_view (SkScreen *screen, SkScreenView *view);
 /* Sends a wanted size when it is time; returns ms until the next try, -1 when none is wanted. */
 int sk_screen_resize_tick (SkScreen *screen);
 
-/* screen-channels.c: display control, and nothing else */
+/* screen-sound.c: what the guest plays, into the frame memory */
+gboolean sk_screen_sound_install (SkScreen *screen);
+/* TRUE when the chunk was the sound channel's. */
+gboolean sk_screen_sound_take (SkScreen *screen, UINT16 channel, const BYTE *data, size_t size, UINT32 flags);
+
+/* screen-channels.c: display control and sound, and nothing else */
 gboolean sk_screen_channels_install (SkScreen *screen);
 /* What was asked of the guest, separated by blanks: the static channels, then the dynamic ones. New string.
  */

@@ -346,7 +346,7 @@ turn (SkView *v, int fd)
 {
   Polled p;
   int timeout = -1;
-  if (!follow_guest (v, &timeout) || !exchange (v, fd, &timeout))
+  if (!follow_guest (v, &timeout) || !exchange (v, fd, &timeout) || !sk_view_sound_exchange (v))
     return FALSE;
   collect (v, fd, &p);
   if (poll (p.fds, p.n, timeout) < 0)

@@ -97,8 +97,15 @@ sk_view_send_prepare (SkView *v)
   return freerdp_set_io_callbacks (v->peer->context, &io);
 }
 
-static gboolean
-end_batch (SkView *v)
+gboolean
+sk_view_send_begin (SkView *v)
+{
+  v->batch = Stream_New (NULL, BATCH_BYTES);
+  return v->batch != NULL;
+}
+
+gboolean
+sk_view_send_end (SkView *v)
 {
   const gboolean sent = flush_batch (v, freerdp_get_transport (v->peer->context));
   Stream_Free (v->batch, TRUE);
@@ -110,8 +117,7 @@ gboolean
 sk_view_send_frame (SkView *v, SkFrameOut *f)
 {
   const guint32 frame_id = ++v->frame_id;
-  v->batch = Stream_New (NULL, BATCH_BYTES);
-  if (!v->batch)
+  if (!sk_view_send_begin (v))
     return FALSE;
   gboolean sent = send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id);
   for (guint i = 0; i < f->parts->len && sent; i++)
@@ -120,7 +126,7 @@ sk_view_send_frame (SkView *v, SkFrameOut *f)
       sent = p->kind == SK_PART_RFX ? send_rfx (v, f, p) : send_bitmap (v, p);
     }
   sent = sent && send_marker (v, SURFACECMD_FRAMEACTION_END, frame_id);
-  return end_batch (v) && sent;
+  return sk_view_send_end (v) && sent;
 }
 
 /* ---- pointer ---- */

@@ -11,6 +11,7 @@ sk_view_new (void)
 {
   SkView *v = g_new0 (SkView, 1);
   g_mutex_init (&v->lock);
+  g_mutex_init (&v->sound.lock);
   v->wake_encoder = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   v->wake_peer = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   v->notify = v->input = v->viewer = -1;

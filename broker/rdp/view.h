@@ -4,6 +4,7 @@
  *   main     the control socket (worker.h)
  *   encoder  the frame memory's reader, the canvas, the codecs; makes one SkFrameOut at a time
  *   peer     FreeRDP's peer and its socket: sends frames, hears input and writes it to the pipe at once
+ *   sound    sleeps on the frame memory's sound; exists once a viewer wants to hear it
  * Encoder and peer meet in SkViewShared, under one lock, and wake each other with eventfds. The peer never
  * waits for the encoder and the encoder only works when the viewer can take a picture: nothing queues. */
 #pragma once
@@ -11,6 +12,7 @@
 #include "rdp/encode.h"
 #include "rdp/ring.h"
 #include "rdp/worker.h"
+#include "wire/sound.h"
 #include <freerdp/channels/wtsvc.h>
 #include <freerdp/crypto/certificate.h>
 #include <freerdp/crypto/privatekey.h>
@@ -55,6 +57,14 @@ typedef struct
   guint guest_width, guest_height; /* encoder → peer: of the picture shown, for the mouse */
 } SkViewShared;
 
+/* Sound between the sound thread and the peer's: the newest 93 ms, what is older was late. */
+typedef struct
+{
+  GMutex lock;
+  guint frames;
+  gint16 samples[SK_SOUND_WAVE_FRAMES][2];
+} SkViewSound;
+
 typedef struct
 {
   SkWorker *worker;
@@ -75,6 +85,8 @@ typedef struct
   GMutex lock;
   SkViewShared shared;
   int wake_encoder, wake_peer;
+  SkViewSound sound;
+  SkRingSoundReader sound_ring; /* sound thread */
 
   /* peer thread */
   freerdp_peer *peer;
@@ -90,6 +102,9 @@ typedef struct
   guint lost_input;
   pTransportRWFkt write_pdu; /* FreeRDP's own */
   wStream *batch;            /* updates of the picture being sent; NULL between pictures */
+  guint16 sound_channel;     /* 0: not joined, or not allowed */
+  gboolean sound_offered, sound_thread;
+  SkSoundServer sound_server;
 } SkView;
 
 typedef struct
@@ -121,11 +136,20 @@ gpointer sk_view_peer_thread (gpointer view);
 gboolean sk_view_send_prepare (SkView *view);
 gboolean sk_view_send_frame (SkView *view, SkFrameOut *frame);
 gboolean sk_view_send_pointer (SkView *view, SkRingPointerKind kind, const SkRingShape *shape);
+gboolean sk_view_send_begin (SkView *view);
+gboolean sk_view_send_end (SkView *view);
 
 /* view-input.c; peer thread */
 void sk_view_input_register (SkView *view);
 /* Asks the guest for a picture that fits into a desktop of this size. */
 void sk_view_ask_size (SkView *view, guint width, guint height, guint scale);
+
+/* view-sound.c; peer thread */
+/* TRUE when the viewer joined the channel and may hear. */
+gboolean sk_view_sound_open (SkView *view);
+gboolean sk_view_sound_take (SkView *view, UINT16 channel, const BYTE *data, size_t size, UINT32 flags);
+/* Sends what there is if there is room. FALSE when the connection is over. */
+gboolean sk_view_sound_exchange (SkView *view);
 
 /* view-channels.c; peer thread */
 gboolean sk_view_channels_open (SkView *view);

@@ -50,10 +50,9 @@ typedef enum
   SK_SCREEN_PICTURE = 3, /* a first frame is in the memory */
   SK_SCREEN_LOST = 4,    /* the guest's RDP ended; the screen exits after this */
 } SkScreenState;
-/* The only text that CONNECTED and PICTURE may have: dynamic channels ([MS-RDPEDYC]) with display control in
- * it
- * ([MS-RDPEDISP]). doctor turns red at any other. */
-#define SK_SCREEN_CHANNELS "drdynvc disp"
+/* The only text that CONNECTED and PICTURE may have: dynamic channels ([MS-RDPEDYC]), sound ([MS-RDPEA]), and
+ * display control ([MS-RDPEDISP]) inside the first. doctor turns red at any other. */
+#define SK_SCREEN_CHANNELS "drdynvc rdpsnd disp"
 
 /* View */
 enum
@@ -76,7 +75,8 @@ enum
 {
   SK_VIEW_BORDER = 1 << 0,
   SK_VIEW_FIXED_SIZE
-  = 1 << 1, /* the guest keeps its size, whatever this viewer asks for (who only watches) */
+  = 1 << 1,               /* the guest keeps its size, whatever this viewer asks for (who only watches) */
+  SK_VIEW_SOUND = 1 << 2, /* the viewer may hear the guest, if its client joins the channel */
 };
 
 extern const SkMessageSpec sk_control_screen_messages[];

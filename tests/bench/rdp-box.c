@@ -52,7 +52,7 @@ struct _Box
 
 static char *guest, *listen_on, *user, *password, *size, *text;
 static char *workers = (char *) SK_WORKER_DIR;
-static gboolean keep, verbose, no_border, fixed;
+static gboolean keep, verbose, no_border, fixed, sound;
 static gint layout = 0x411;
 static guint width = 1920, height = 1080;
 
@@ -66,6 +66,7 @@ static const GOptionEntry options[] = {
   { "text", 0, 0, G_OPTION_ARG_STRING, &text, "Text of the border", "TEXT" },
   { "no-border", 0, 0, G_OPTION_ARG_NONE, &no_border, "Draw no border", NULL },
   { "fixed", 0, 0, G_OPTION_ARG_NONE, &fixed, "The guest keeps its size", NULL },
+  { "sound", 0, 0, G_OPTION_ARG_NONE, &sound, "Viewers may hear the guest", NULL },
   { "keep", 0, 0, G_OPTION_ARG_NONE, &keep, "Stay when the last viewer leaves", NULL },
   { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Say what happens", NULL },
   { "workers", 0, 0, G_OPTION_ARG_FILENAME, &workers, "Folder of sekisho-screen and sekisho-view", "DIR" },
@@ -294,7 +295,9 @@ give_view_its_job (Box *b, Worker *w, int viewer)
   const int screen_fds[] = { pipe_fds[0], notify };
   tell (b->screen, &add, screen_fds);
   const SkMessage job = { .type = SK_VIEW_JOB,
-                          .n = { 0, 0, (no_border ? 0u : SK_VIEW_BORDER) | (fixed ? SK_VIEW_FIXED_SIZE : 0u),
+                          .n = { 0, 0,
+                                 (no_border ? 0u : SK_VIEW_BORDER) | (fixed ? SK_VIEW_FIXED_SIZE : 0u)
+                                     | (sound ? SK_VIEW_SOUND : 0u),
                                  DEFAULT_COLOUR },
                           .s = { (char *) "box", text ? text : (char *) DEFAULT_TEXT } };
   const int view_fds[] = { read_only, pipe_fds[1], notify };

@@ -57,6 +57,14 @@ look (SkRingReader *reader, SkCanvas *canvas)
     g_assert (tiles[i].x + tiles[i].width <= canvas->width && tiles[i].y + tiles[i].height <= canvas->height);
 }
 
+/* Its samples may be anything, its counters too. */
+static void
+listen_to (SkRingSoundReader *sound)
+{
+  static gint16 samples[SK_RING_SOUND_FRAMES][2];
+  g_assert (sk_ring_sound_take (sound, samples) <= SK_RING_SOUND_FRAMES);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -65,11 +73,15 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_auto (SkCanvas) canvas = { 0 };
   const size_t each = offsetof (SkRingHeader, pointer.argb);
   memset ((void *) header, 0, each);
+  SkRingSoundReader sound;
+  sk_ring_sound_init (&sound, &reader);
   while (size > 0)
     {
       const size_t n = MIN (size, each);
       memcpy ((void *) header, data, n);
+      memcpy ((void *) &header->sound.head, data, MIN (n, sizeof header->sound.head));
       look (&reader, &canvas);
+      listen_to (&sound);
       data += n;
       size -= n;
     }

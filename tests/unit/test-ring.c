@@ -165,6 +165,101 @@ test_pointer (Fixture *f, gconstpointer data)
   g_assert_false (sk_ring_reader_pointer (&f->reader, &kind, &got));
 }
 
+/* Numbers that tell where they were. */
+static void
+write_sound (Fixture *f, guint from, guint frames)
+{
+  g_autofree gint16 *samples = g_new (gint16, frames * 2);
+  for (guint i = 0; i < frames; i++)
+    {
+      samples[2 * i] = (gint16) (from + i);
+      samples[2 * i + 1] = (gint16) ~(from + i);
+    }
+  sk_ring_add_sound (f->writer, samples, frames);
+}
+
+static void
+expect_sound (SkRingSoundReader *r, guint from, guint frames)
+{
+  static gint16 got[SK_RING_SOUND_FRAMES][2];
+  g_assert_cmpuint (sk_ring_sound_take (r, got), ==, frames);
+  for (guint i = 0; i < frames; i++)
+    {
+      g_assert_cmpint (got[i][0], ==, (gint16) (from + i));
+      g_assert_cmpint (got[i][1], ==, (gint16) ~(from + i));
+    }
+}
+
+static void
+test_sound (Fixture *f, gconstpointer data)
+{
+  SkRingSoundReader r;
+  write_sound (f, 0, 500);
+  sk_ring_sound_init (&r, &f->reader);
+  expect_sound (&r, 0, 0); /* what was before is not heard */
+  /* many times around, in pieces that end anywhere */
+  guint written = 500;
+  for (guint i = 0; i < 50; i++)
+    {
+      write_sound (f, written, 777);
+      expect_sound (&r, written, 777);
+      written += 777;
+    }
+  for (guint i = 0; i < SK_RING_SOUND_FRAMES / 1024; i++)
+    write_sound (f, written + i * 1024, 1024);
+  expect_sound (&r, written, SK_RING_SOUND_FRAMES); /* just not lapped */
+  written += SK_RING_SOUND_FRAMES;
+  /* lapped, by one write that is longer than the ring */
+  write_sound (f, written, 3 * SK_RING_SOUND_FRAMES);
+  write_sound (f, written + 3 * SK_RING_SOUND_FRAMES, 1);
+  written += 3 * SK_RING_SOUND_FRAMES + 1;
+  expect_sound (&r, written - SK_RING_SOUND_FRAMES / 2, SK_RING_SOUND_FRAMES / 2);
+}
+
+static void
+test_hostile_sound (Fixture *f, gconstpointer data)
+{
+  static const guint64 heads[]
+      = { 0, 1, SK_RING_SOUND_FRAMES, 1ull << 32, G_MAXUINT64, G_MAXUINT64 - 5, 1ull << 63 };
+  static gint16 got[SK_RING_SOUND_FRAMES][2];
+  SkRingSoundReader r;
+  sk_ring_sound_init (&r, &f->reader);
+  for (guint i = 0; i < G_N_ELEMENTS (heads); i++)
+    {
+      f->writer->sound.head = heads[i];
+      g_assert_cmpuint (sk_ring_sound_take (&r, got), <=, SK_RING_SOUND_FRAMES);
+      g_assert_cmpuint (sk_ring_sound_take (&r, got), ==, 0);
+    }
+}
+
+static gpointer
+sleeper (gpointer data)
+{
+  SkRingSoundReader *r = data;
+  sk_ring_sound_wait (r);
+  expect_sound (r, 7, 100);
+  sk_ring_sound_wait (r);
+  expect_sound (r, 107, 100);
+  return NULL;
+}
+
+/* A reader that sleeps, or is about to, hears of every write. */
+static void
+test_sound_wakes (Fixture *f, gconstpointer data)
+{
+  SkRingSoundReader r;
+  for (guint i = 0; i < 200; i++)
+    {
+      sk_ring_sound_init (&r, &f->reader);
+      GThread *thread = g_thread_new ("sleeper", sleeper, &r);
+      write_sound (f, 7, 100);
+      while (__atomic_load_n (&r.seen, __ATOMIC_ACQUIRE) != f->writer->sound.head)
+        g_thread_yield ();
+      write_sound (f, 107, 100);
+      g_thread_join (thread);
+    }
+}
+
 static void
 test_refuses_other_memory (void)
 {
@@ -192,6 +287,9 @@ main (int argc, char **argv)
   ADD ("hostile-sizes", test_hostile_sizes);
   ADD ("hostile-rects", test_hostile_rects);
   ADD ("pointer", test_pointer);
+  ADD ("sound", test_sound);
+  ADD ("hostile-sound", test_hostile_sound);
+  ADD ("sound-wakes", test_sound_wakes);
   g_test_add_func ("/ring/refuses-other-memory", test_refuses_other_memory);
   return g_test_run ();
 }
