@@ -2,6 +2,7 @@
 in seconds. And displays with stock FreeRDP clients on them. Everything started is ended by pid.
 """
 import contextlib
+import glob
 import os
 import re
 import select
@@ -45,7 +46,10 @@ password=na
 ip=127.0.0.1
 port={dir}/sockets/xrdp_display_{display}
 code=20
-"""
+{more}"""
+
+# Where xrdp and its chansrv meet is compiled in; the number of a display that is ours keeps it apart from others'.
+CHANSRV_SOCKETS = '/run/xrdp'
 
 
 def free_port():
@@ -126,9 +130,11 @@ def wait_log(process, pattern, seconds=20, after=0):
 
 
 class XrdpGuest:
-    """Xorg + xrdp. .port is the RDP port, .env reaches the display."""
+    """Xorg + xrdp. .port is the RDP port, .env reaches the display. sound: with xrdp's own channel server, so that the guest can be
+    played through (sound.Tone).
+    """
 
-    def __init__(self, stack):
+    def __init__(self, stack, sound=False):
         self.stack = stack
         os.makedirs(stack.path('sockets'), exist_ok=True)
         os.chmod(stack.dir, 0o755)
@@ -143,10 +149,22 @@ class XrdpGuest:
             stack.path('cert.pem'), '-days', '30', '-subj', '/CN=guest')
         self.port = free_port()
         with open(stack.path('xrdp.ini'), 'w') as f:
-            f.write(XRDP_INI.format(port=self.port, dir=stack.dir, display=self.display[1:]))
+            f.write(XRDP_INI.format(port=self.port, dir=stack.dir, display=self.display[1:],
+                                    more=f'chansrvport=DISPLAY({self.display[1:]})\n' if sound else ''))
+        if sound:
+            self.start_chansrv()
         self.xrdp = stack.spawn('xrdp', 'xrdp', '-n', '-c', stack.path('xrdp.ini'), env=environment)
         self.env = dict(os.environ, DISPLAY=self.display)
         wait_until(self.accepts, 20, 'xrdp')
+
+    def start_chansrv(self):
+        os.makedirs(os.path.join(CHANSRV_SOCKETS, 'sockdir'), mode=0o1777, exist_ok=True)
+        self.stack.stack.callback(lambda: [os.unlink(path) for path in self.chansrv_sockets('*')])
+        self.chansrv = self.stack.spawn('chansrv', 'xrdp-chansrv', env=dict(os.environ, DISPLAY=self.display, HOME=self.stack.dir))
+        wait_until(lambda: self.chansrv_sockets('socket'), 20, 'xrdp-chansrv')
+
+    def chansrv_sockets(self, what):
+        return glob.glob(f'{CHANSRV_SOCKETS}/*/xrdp_chansrv_{what}_{self.display[1:]}')
 
     def accepts(self):
         with socket.socket() as s:
