@@ -323,6 +323,9 @@ sk_json_from_row (const SkField *fields, gconstpointer row)
         case SK_FIELD_UINT:
           json_object_set_int_member (object, f->name, *(const guint *) at);
           break;
+        case SK_FIELD_BOOL:
+          json_object_set_boolean_member (object, f->name, *(const gboolean *) at);
+          break;
         case SK_FIELD_INT64:
           json_object_set_int_member (object, f->name, *(const gint64 *) at);
           break;

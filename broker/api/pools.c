@@ -15,6 +15,10 @@
   {                                                                                                          \
 #member, SK_BODY_UINT, offsetof(SkPool, member), NUMBER_MAX                                              \
   }
+#define SWITCH(member)                                                                                       \
+  {                                                                                                          \
+#member, SK_BODY_BOOL, offsetof(SkPool, member)                                                          \
+  }
 /* What a body may set; the first row only where a pool is created. */
 static const SkBodyField fields[] = {
   { "name", SK_BODY_STRING, offsetof (SkPool, name), TEXT_MAX, TRUE },
@@ -31,6 +35,7 @@ static const SkBodyField fields[] = {
   TEXT (group),
   TEXT (border),
   { "home_url", SK_BODY_STRING, offsetof (SkPool, home_url), SK_URL_MAX },
+  SWITCH (sound),
   { NULL },
 };
 
@@ -53,6 +58,7 @@ default_pool (void)
   pool->group = g_strdup ("");
   pool->border = g_strdup ("インターネット側");
   pool->home_url = g_strdup ("");
+  pool->sound = TRUE;
   return pool;
 }
 

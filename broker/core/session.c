@@ -366,7 +366,8 @@ sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error)
 {
   SkCore *core = session->core;
   SkLivePool *pool = sk_core_pool (core, session->row->pool);
-  SkViewJob job = { session->width, session->height,  SK_VIEW_BORDER,
+  const guint sound = pool && pool->row->sound ? SK_VIEW_SOUND : 0;
+  SkViewJob job = { session->width, session->height,  SK_VIEW_BORDER | sound,
                     SK_BORDER_RGB,  session->row->id, pool ? pool->row->border : "" };
   forget_token (session);
   if (!session->vm || !session->vm->screen || !session->reserved)

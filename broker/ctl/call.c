@@ -121,6 +121,38 @@ parse_number (const SkOption *option, const char *text, guint64 *number, GError 
   return TRUE;
 }
 
+/* One option's value into a body. */
+static gboolean
+set_member (const SkOption *option, const char *text, JsonObject *body, GError **error)
+{
+  guint64 number;
+  switch (option->type)
+    {
+    case SK_OPTION_NUMBER:
+    case SK_OPTION_MEMORY:
+      if (!parse_number (option, text, &number, error))
+        return FALSE;
+      json_object_set_int_member (body, option->member, (gint64) number);
+      return TRUE;
+    case SK_OPTION_SWITCH:
+      if (strcmp (text, "on") != 0 && strcmp (text, "off") != 0)
+        {
+          g_set_error (error, SK_ERROR, SK_ERROR_INVALID,
+                       SK_TR ("--%s: on or off, not: %s", "--%s: on か off です: %s"), option->name, text);
+          return FALSE;
+        }
+      json_object_set_boolean_member (body, option->member, strcmp (text, "on") == 0);
+      return TRUE;
+    case SK_OPTION_FLAG:
+    case SK_OPTION_TEXT:
+    case SK_OPTION_LIST:
+    case SK_OPTION_FILE:
+      json_object_set_string_member (body, option->member, text);
+      return TRUE;
+    }
+  return FALSE;
+}
+
 JsonObject *
 sk_ctl_body (SkCtl *ctl, const SkVerb *verb, GError **error)
 {
@@ -128,14 +160,7 @@ sk_ctl_body (SkCtl *ctl, const SkVerb *verb, GError **error)
   for (const SkOption *option = verb->options; option && option->name; option++)
     {
       const char *text = sk_ctl_text (ctl, option->name);
-      guint64 number;
-      if (!text || !option->member)
-        continue;
-      if (option->type != SK_OPTION_NUMBER && option->type != SK_OPTION_MEMORY)
-        json_object_set_string_member (body, option->member, text);
-      else if (parse_number (option, text, &number, error))
-        json_object_set_int_member (body, option->member, (gint64) number);
-      else
+      if (text && option->member && !set_member (option, text, body, error))
         return NULL;
     }
   return g_steal_pointer (&body);

@@ -13,6 +13,7 @@ typedef enum
   SK_OPTION_TEXT,
   SK_OPTION_NUMBER,
   SK_OPTION_MEMORY, /* MiB, or with M or G behind it */
+  SK_OPTION_SWITCH, /* on or off */
   SK_OPTION_LIST,   /* may be given several times */
   SK_OPTION_FILE,   /* TEXT; completes file names */
 } SkOptionType;

@@ -136,6 +136,8 @@ people_value (const SkColumn *column, const char *raw, gint64 number)
       return format_bytes (number);
     case SK_COLUMN_STATE:
       return g_strdup (sk_output_state (raw));
+    case SK_COLUMN_SWITCH:
+      return g_strdup (strcmp (raw, "true") == 0 ? SK_TR ("on", "オン") : SK_TR ("off", "オフ"));
     case SK_COLUMN_BOTH:
       return sk_both_pick (raw, sk_locale_is_japanese ());
     case SK_COLUMN_SHORT:

@@ -10,9 +10,10 @@ typedef enum
   SK_COLUMN_NUMBER,
   SK_COLUMN_TIME, /* microseconds since 1970 */
   SK_COLUMN_BYTES,
-  SK_COLUMN_STATE, /* a word of the API */
-  SK_COLUMN_BOTH,  /* "English / 日本語" */
-  SK_COLUMN_SHORT, /* the first 12 characters of a content hash; a name as it is */
+  SK_COLUMN_SWITCH, /* true: on */
+  SK_COLUMN_STATE,  /* a word of the API */
+  SK_COLUMN_BOTH,   /* "English / 日本語" */
+  SK_COLUMN_SHORT,  /* the first 12 characters of a content hash; a name as it is */
 } SkColumnType;
 
 typedef struct

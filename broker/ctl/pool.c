@@ -25,6 +25,7 @@ static const SkColumn columns[] = {
     TRUE },
   { "border", "border", SK_COLUMN_TEXT, "BORDER", "枠の文字", TRUE },
   { "home-url", "home_url", SK_COLUMN_TEXT, "START PAGE", "開始ページ", TRUE },
+  { "sound", "sound", SK_COLUMN_SWITCH, "SOUND", "音声", TRUE },
   { "created", "created", SK_COLUMN_TIME, "CREATED", "作成日時", TRUE },
   { NULL },
 };
@@ -50,6 +51,8 @@ static const SkOption options[] = {
   { "border", SK_OPTION_TEXT, "TEXT", "border", "text of the trust border", "枠に表示する文字" },
   { "home-url", SK_OPTION_TEXT, "URL", "home_url", "start page; \"\" = the image's",
     "開始ページ。\"\" でイメージの既定" },
+  { "sound", SK_OPTION_SWITCH, "on|off", "sound", "whether its browsers are heard (on)",
+    "ブラウザーの音を鳴らすかどうか（既定はオン）", "on,off" },
   { NULL },
 };
 

@@ -34,6 +34,9 @@ const char *const sk_migrations[] = {
   "  WHEN OLD.state IN ('retiring', 'gone', 'failed') AND NEW.state NOT IN ('retiring', 'gone', 'failed') "
   "BEGIN SELECT RAISE (ABORT, 'a VM that retires cannot come back'); END;"
   "CREATE UNIQUE INDEX sessions_vm ON sessions (vm) WHERE vm <> '';",
+
+  /* 4: whether a pool's guests are heard; what exists gets what a new pool gets. */
+  "ALTER TABLE pools ADD COLUMN sound INTEGER NOT NULL DEFAULT 1;",
 };
 
 guint

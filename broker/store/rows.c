@@ -41,6 +41,7 @@ const SkField sk_pool_fields[] = {
   ROW (SkPool, group, SK_FIELD_STRING),
   ROW (SkPool, border, SK_FIELD_STRING),
   ROW (SkPool, home_url, SK_FIELD_STRING),
+  ROW (SkPool, sound, SK_FIELD_BOOL),
   ROW (SkPool, created, SK_FIELD_INT64),
   { NULL },
 };

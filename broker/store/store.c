@@ -123,6 +123,9 @@ bind_field (sqlite3_stmt *statement, int index, const SkField *field, gconstpoin
     case SK_FIELD_UINT:
       sqlite3_bind_int64 (statement, index, G_STRUCT_MEMBER (guint, row, field->offset));
       break;
+    case SK_FIELD_BOOL:
+      sqlite3_bind_int (statement, index, G_STRUCT_MEMBER (gboolean, row, field->offset) != FALSE);
+      break;
     case SK_FIELD_INT64:
       sqlite3_bind_int64 (statement, index, G_STRUCT_MEMBER (gint64, row, field->offset));
       break;
@@ -161,6 +164,10 @@ read_field (sqlite3_stmt *statement, int index, const SkField *field, gpointer r
       number = sqlite3_column_int64 (statement, index);
       G_STRUCT_MEMBER (guint, row, field->offset) = (guint) number;
       return number >= 0 && number <= G_MAXUINT;
+    case SK_FIELD_BOOL:
+      number = sqlite3_column_int64 (statement, index);
+      G_STRUCT_MEMBER (gboolean, row, field->offset) = number != 0;
+      return number == 0 || number == 1;
     case SK_FIELD_INT64:
       G_STRUCT_MEMBER (gint64, row, field->offset) = sqlite3_column_int64 (statement, index);
       return TRUE;

@@ -13,6 +13,7 @@ typedef enum
 {
   SK_FIELD_STRING,
   SK_FIELD_UINT, /* guint */
+  SK_FIELD_BOOL, /* gboolean, stored as 0 or 1 */
   SK_FIELD_INT64,
   SK_FIELD_STATE, /* an enum stored and shown as its word; see `words` */
 } SkFieldType;
@@ -54,6 +55,7 @@ typedef struct
   char *group;            /* unix group whose members may open sessions; "" = everybody */
   char *border;           /* text of the trust border */
   char *home_url;         /* "" = the image's start page */
+  gboolean sound;         /* viewers may hear the guest */
   gint64 created;
 } SkPool;
 

@@ -264,6 +264,7 @@ link_view (SkStaff *self, SkWorker *screen, SkWorker *view, guint number, const 
   v->used = v->busy = TRUE;
   v->user = viewer_fd; /* tests number their viewers */
   v->number = number;
+  v->flags = job->flags;
   v->session = g_strdup (job->session);
   if (domain)
     world_see (world, domain, v->user);

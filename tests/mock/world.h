@@ -39,7 +39,8 @@ struct _Proc
   char *id, *session;
   guint number;
   gboolean alive, busy, used;
-  int user; /* view: whose; -1 */
+  int user;    /* view: whose; -1 */
+  guint flags; /* view: SkViewFlags of its job */
   guint64 frames;
   gpointer handle; /* the core's, weak */
 };

@@ -73,6 +73,7 @@ fixture_add_pool (Fixture *f, const char *name, const char *group)
   pool->group = g_strdup (group);
   pool->border = g_strdup ("インターネット側");
   pool->home_url = g_strdup ("");
+  pool->sound = TRUE;
   g_assert_true (sk_manager_put_pool (f->manager, pool, TRUE, NULL));
 }
 

@@ -102,6 +102,29 @@ test_viewer_comes_back (void)
   story_end (&story);
 }
 
+/* The pool decides at the moment a viewer comes, its VMs stay. */
+static void
+test_sound (void)
+{
+  Story story;
+  g_autoptr (GError) error = NULL;
+  story_begin (&story, 1, 0, 2);
+  SkPool pool = world_pool ("a", 1, 0, 2);
+  pool.sound = TRUE;
+  g_assert_true (sk_manager_put_pool (story.world->manager, &pool, FALSE, &error));
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  g_assert_cmphex (story_view (&story, id)->flags, ==, SK_VIEW_BORDER | SK_VIEW_SOUND);
+  pool.sound = FALSE;
+  g_assert_true (sk_manager_put_pool (story.world->manager, &pool, FALSE, &error));
+  g_autofree char *token = new_ticket (&story, 1, id);
+  g_assert_true (attach (&story, 1, id, token, NULL));
+  world_run (story.world, 2000);
+  g_assert_cmphex (story_view (&story, id)->flags, ==, SK_VIEW_BORDER);
+  story_assert_session (&story, 1, id, SK_SESSION_ACTIVE);
+  story_end (&story);
+}
+
 static void
 test_view_crashes (void)
 {
@@ -492,6 +515,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/token-expires", test_token_expires);
   g_test_add_func ("/manager/one-session-a-user", test_one_session_a_user);
   g_test_add_func ("/manager/viewer-comes-back", test_viewer_comes_back);
+  g_test_add_func ("/manager/sound", test_sound);
   g_test_add_func ("/manager/view-crashes", test_view_crashes);
   g_test_add_func ("/manager/newer-viewer-wins", test_newer_viewer_wins);
   g_test_add_func ("/manager/detached-too-long", test_detached_too_long);

@@ -61,7 +61,7 @@ new_pool (const char *name, const char *image)
 {
   SkPool row = {
     (char *) name,      (char *) image,           1024, 2, "sk-internet", 2, 1, 8, 1280, 800, 60, "staff",
-    "インターネット側", "https://例え.jp/?q='\"", 9
+    "インターネット側", "https://例え.jp/?q='\"", TRUE, 9
   };
   return sk_pool_copy (&row);
 }
@@ -79,6 +79,10 @@ assert_same (const SkField *fields, gconstpointer a, gconstpointer b)
       case SK_FIELD_UINT:
       case SK_FIELD_STATE:
         g_assert_cmpuint (G_STRUCT_MEMBER (guint, a, f->offset), ==, G_STRUCT_MEMBER (guint, b, f->offset));
+        break;
+      case SK_FIELD_BOOL:
+        g_assert_cmpint (G_STRUCT_MEMBER (gboolean, a, f->offset), ==,
+                         G_STRUCT_MEMBER (gboolean, b, f->offset));
         break;
       case SK_FIELD_INT64:
         g_assert_cmpint (G_STRUCT_MEMBER (gint64, a, f->offset), ==, G_STRUCT_MEMBER (gint64, b, f->offset));
