@@ -20,6 +20,7 @@ typedef struct
   gboolean open;      /* the window is shown */
   gboolean connected; /* the client has a stream */
   gboolean alive;     /* ... and showed a picture */
+  gboolean muted;     /* the user wants no sound; for as long as this program runs */
   gboolean ending;    /* the user asked to end the session: close the window then */
   guint notice_serial;
   int room_width, room_height, room_scale;

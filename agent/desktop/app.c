@@ -46,6 +46,7 @@ prepare_client (App *app)
   SkWindowState wished = sk_early_wished_state (app->options);
   if (!app->client)
     app->client = sk_rdp_client_new (app->pixels, wished.width, wished.height, on_client_news, app);
+  sk_rdp_client_set_muted (app->client, app->muted);
 }
 
 static void
@@ -73,6 +74,7 @@ connect_client (App *app, SkRdpTarget *target)
       target->height = height > 0 ? height : SK_PICTURE_HEIGHT;
     }
   target->scale_percent = (int) (scale * 100);
+  target->player = sk_early_player (app->options);
   sk_picture_expect_first (sk_window_get_picture (app->window));
   app->connected = sk_rdp_client_connect (app->client, target, NULL);
   if (!app->connected)
@@ -264,6 +266,15 @@ on_again (gpointer data)
 }
 
 static void
+on_sound (gboolean on, gpointer data)
+{
+  App *app = data;
+  app->muted = !on;
+  if (app->client)
+    sk_rdp_client_set_muted (app->client, app->muted);
+}
+
+static void
 on_end (gpointer data)
 {
   App *app = data;
@@ -317,6 +328,7 @@ make_window (App *app)
 {
   const SkWindowActions actions = {
     .again = on_again,
+    .sound = app->options->no_sound ? NULL : on_sound,
     .end = on_end,
     .open_url = on_open_url,
     .closed = on_closed,

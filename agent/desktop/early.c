@@ -1,5 +1,6 @@
 #include "desktop/early.h"
 #include "desktop/address.h"
+#include "desktop/module.h"
 
 SkWindowState
 sk_early_wished_state (const SkOptions *options)
@@ -9,13 +10,19 @@ sk_early_wished_state (const SkOptions *options)
   return (SkWindowState){ options->width, options->height, 1, FALSE };
 }
 
+const char *
+sk_early_player (const SkOptions *options)
+{
+  return options->no_sound ? NULL : sk_module_player ();
+}
+
 /* Link's thread. */
 static void
 on_link_news (SkLink *link, gpointer data)
 {
   SkEarly *early = data;
   g_autofree char *fingerprint = NULL;
-  SkRdpTarget target = { .scale_percent = 100 };
+  SkRdpTarget target = { .scale_percent = 100, .player = early->player };
   g_mutex_lock (&early->mutex);
   target.fd = early->connected ? -1 : sk_link_take_stream (link, &fingerprint, &target.width, &target.height);
   target.fingerprint = fingerprint;
@@ -37,7 +44,8 @@ connect_direct (SkEarly *early, const SkOptions *options, SkWindowState wished)
                          .fingerprint = options->fingerprint,
                          .width = wished.width,
                          .height = wished.height,
-                         .scale_percent = 100 };
+                         .scale_percent = 100,
+                         .player = early->player };
   if (target.fd >= 0)
     early->connected = sk_rdp_client_connect (early->client, &target, &error);
   if (error)
@@ -54,6 +62,7 @@ sk_early_start (SkEarly *early, const SkOptions *options)
                                   .width = wished.width,
                                   .height = wished.height };
   g_mutex_init (&early->mutex);
+  early->player = sk_early_player (options);
   if (options->command == SK_COMMAND_OPEN && !options->rdp_address)
     early->link = sk_link_new (&request);
   early->pixels = sk_pixels_new ();

@@ -13,10 +13,13 @@ typedef struct
   SkRdpClient *client;
   SkLink *link;       /* NULL with --rdp-address and --background */
   gboolean connected; /* the client was given a stream */
+  const char *player; /* as below */
 } SkEarly;
 
 /* The size the window will have, and so the one to ask for. */
 SkWindowState sk_early_wished_state (const SkOptions *options);
+/* What plays sound, or NULL when the user wants none. Static. */
+const char *sk_early_player (const SkOptions *options);
 
 void sk_early_start (SkEarly *early, const SkOptions *options);
 /* From here on link and client are the caller's alone, with what is in the struct. */

@@ -7,6 +7,7 @@ typedef struct
 {
   SkHeaderCallback callback;
   gpointer data;
+  gboolean sound;
   GtkWidget *entry, *complaint, *open_popover, *menu_popover, *end_question;
 } Header;
 
@@ -80,6 +81,24 @@ on_local_input (GtkCheckButton *button, gpointer data)
   header->callback (on ? SK_HEADER_LOCAL_INPUT_ON : SK_HEADER_LOCAL_INPUT_OFF, NULL, header->data);
 }
 
+static void
+on_sound (GtkCheckButton *button, gpointer data)
+{
+  Header *header = data;
+  gboolean on = gtk_check_button_get_active (button);
+  gtk_popover_popdown (GTK_POPOVER (header->menu_popover));
+  header->callback (on ? SK_HEADER_SOUND_ON : SK_HEADER_SOUND_OFF, NULL, header->data);
+}
+
+static void
+add_sound_switch (Header *header, GtkWidget *box)
+{
+  GtkWidget *sound = gtk_check_button_new_with_label (SK_TR ("Sound", "音を鳴らす"));
+  gtk_check_button_set_active (GTK_CHECK_BUTTON (sound), TRUE);
+  g_signal_connect (sound, "toggled", G_CALLBACK (on_sound), header);
+  gtk_box_append (GTK_BOX (box), sound);
+}
+
 /* Ending throws the browser away, so it takes two presses; the question appears where the hand is, not as
  * another window. */
 static void
@@ -143,6 +162,8 @@ build_menu_popover (Header *header)
                G_CALLBACK (on_fullscreen), header);
   g_signal_connect (input, "toggled", G_CALLBACK (on_local_input), header);
   gtk_box_append (GTK_BOX (box), input);
+  if (header->sound)
+    add_sound_switch (header, box);
   menu_button (box, SK_TR ("End the internet side…", "インターネット側を終了…"), G_CALLBACK (on_end), header);
   header->end_question = build_end_question (header);
   gtk_box_append (GTK_BOX (box), header->end_question);
@@ -164,10 +185,11 @@ drop_down (const char *text, const char *accessible, GtkWidget *popover)
 }
 
 GtkWidget *
-sk_header_new (SkHeaderCallback callback, gpointer data)
+sk_header_new (gboolean sound, SkHeaderCallback callback, gpointer data)
 {
   GtkWidget *bar = gtk_header_bar_new ();
   Header *header = g_new0 (Header, 1);
+  header->sound = sound;
   header->callback = callback;
   header->data = data;
   g_object_set_data_full (G_OBJECT (bar), "sk-header", header, g_free);

@@ -1,4 +1,4 @@
-/* The header bar: on which side one is, a link to open, full screen, end. Main thread. */
+/* The header bar: on which side one is, a link to open, full screen, sound, end. Main thread. */
 #pragma once
 #include <gtk/gtk.h>
 
@@ -8,8 +8,11 @@ typedef enum
   SK_HEADER_FULLSCREEN,
   SK_HEADER_LOCAL_INPUT_ON,
   SK_HEADER_LOCAL_INPUT_OFF,
+  SK_HEADER_SOUND_ON,
+  SK_HEADER_SOUND_OFF,
   SK_HEADER_END,
 } SkHeaderAction;
 typedef void (*SkHeaderCallback) (SkHeaderAction action, const char *url, gpointer data);
 
-GtkWidget *sk_header_new (SkHeaderCallback callback, gpointer data);
+/* sound: the menu has a switch for it, on at first. */
+GtkWidget *sk_header_new (gboolean sound, SkHeaderCallback callback, gpointer data);

@@ -21,6 +21,15 @@ sk_module_folder (void)
   return folder;
 }
 
+const char *
+sk_module_player (void)
+{
+  static char *path;
+  if (g_once_init_enter (&path))
+    g_once_init_leave (&path, g_build_filename (sk_module_folder (), "sekisho-sound", NULL));
+  return path;
+}
+
 gpointer
 sk_module_open (const char *name, GError **error)
 {

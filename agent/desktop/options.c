@@ -72,6 +72,8 @@ take_option (SkOptions *options, int left, char **argv)
     return sscanf (text, "%dx%d", &options->width, &options->height) == 2 ? used : 0;
   if (strcmp (argv[0], "--all") == 0)
     return options->all = TRUE;
+  if (strcmp (argv[0], "--no-sound") == 0)
+    return options->no_sound = TRUE;
   return 0;
 }
 
@@ -152,6 +154,7 @@ sk_options_help (void)
       "\n"
       "  --pool NAME      another kind of browser, if your administrator offers several\n"
       "  --viewer=system  use the FreeRDP client of this system instead of our own window\n"
+      "  --no-sound       do not even ask for the internet side's sound\n"
       "  --background     wait without a window, so that the next click is quicker\n"
       "  --socket PATH    where sekishod listens (else $SEKISHO_SOCKET, /run/sekisho/api.sock)\n"
       "\n"
@@ -167,6 +170,7 @@ sk_options_help (void)
       "\n"
       "  --pool 名前      別の種類のブラウザー（管理者が用意している場合）\n"
       "  --viewer=system  専用の画面の代わりに、このシステムの FreeRDP クライアントを使う\n"
+      "  --no-sound       インターネット側の音を受け取らない\n"
       "  --background     画面を出さずに待機し、次のクリックを速くする\n"
       "  --socket パス    sekishod の待ち受け場所（通常は $SEKISHO_SOCKET か /run/sekisho/api.sock）\n"
       "\n"

@@ -22,6 +22,7 @@ typedef struct
   const char *socket;
   gboolean system_viewer;
   gboolean all; /* end */
+  gboolean no_sound;
   /* for developers, not in --help: no broker */
   const char *rdp_address, *fingerprint;
   int width, height; /* --size: for tests */

@@ -75,6 +75,12 @@ sk_rdp_client_can_resize (SkRdpClient *client)
   return g_atomic_int_get (&client->can_resize);
 }
 
+void
+sk_rdp_client_set_muted (SkRdpClient *client, gboolean muted)
+{
+  g_atomic_int_set (&client->muted, muted);
+}
+
 gboolean
 sk_rdp_client_take_pointer (SkRdpClient *client, SkPointer *ret_pointer)
 {

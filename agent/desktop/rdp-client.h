@@ -6,8 +6,8 @@
  * connect to, so that this costs nothing while the broker makes a ticket.
  *
  * Trust: the peer is a view, which is only a little better than the guest. The certificate must be exactly
- * the one named by the ticket; no channel exists but display control; no orders, caches, redirection, or
- * files. */
+ * the one named by the ticket; no channel exists but display control and sound; no orders, caches,
+ * redirection, or files. */
 #pragma once
 #include "desktop/pixels.h"
 #include <gio/gio.h>
@@ -36,6 +36,7 @@ typedef struct
   const char *user, *password; /* benches only: of a server that is not ours; static */
   int width, height;           /* pixels wanted for the picture */
   int scale_percent;           /* 100 to 500: what the guest should enlarge by */
+  const char *player;          /* program that plays sound (player.c); NULL: no sound is asked for; static */
 } SkRdpTarget;
 
 /* The pixels are kept by reference, and shared between clients that follow each other. width and height: what
@@ -58,6 +59,9 @@ gint64 sk_rdp_client_get_time (SkRdpClient *client, SkRdpState state);
 GError *sk_rdp_client_get_error (SkRdpClient *client);
 /* Whether the peer joined display control, so that resizing has an effect. */
 gboolean sk_rdp_client_can_resize (SkRdpClient *client);
+
+/* From any thread: what arrives is not played. */
+void sk_rdp_client_set_muted (SkRdpClient *client, gboolean muted);
 
 /* Input. At most SK_RDP_QUEUE_MAX wait for a peer that does not read; then new ones are dropped. */
 #define SK_RDP_QUEUE_MAX 4096

@@ -138,7 +138,8 @@ on_pre_connect (freerdp *instance)
          && PubSub_SubscribeChannelDisconnected (context->pubSub, on_channel_disconnected) >= 0;
 }
 
-/* The library would load what its settings ask for and more; we load the one we want, by name. */
+/* The library would load what its settings ask for and more; we load the one we want, by name, and add sound
+ * without a plug-in. */
 static BOOL
 on_load_channels (freerdp *instance)
 {
@@ -156,7 +157,8 @@ on_load_channels (freerdp *instance)
   return entry.plain
          && freerdp_channels_client_load_ex (context->channels, context->settings, entry.ex,
                                              context->settings)
-                == 0;
+                == 0
+         && sk_rdp_sound_install (instance);
 }
 
 static BOOL
@@ -261,9 +263,11 @@ void
 sk_rdp_context_free (rdpContext *context)
 {
   BYTE *unused = sk_rdp_context_of (context)->gdi_memory;
+  SkRdpSound *sound = sk_rdp_context_of (context)->sound;
   /* A connection that was made has freed and cleared them. */
   freerdp_client_codecs_free (context->codecs);
   context->codecs = NULL;
   freerdp_client_context_free (context);
+  sk_rdp_sound_free (sound);
   winpr_aligned_free (unused);
 }

@@ -1,11 +1,14 @@
 /* Between rdp-backend.c (a connection's life), rdp-connect.c (its context), rdp-settings.c (what is offered),
- * rdp-gdi.c (pictures, pointers) and rdp-input.c (sending). Everything here is the RDP thread's. */
+ * rdp-gdi.c (pictures, pointers), rdp-sound.c and rdp-input.c (sending). Everything here is the RDP thread's.
+ */
 #pragma once
 #include "desktop/rdp-shared.h"
 #include <fcntl.h>
 #include <freerdp/client.h>
 #include <freerdp/client/disp.h>
 #include <freerdp/input.h>
+
+typedef struct _SkRdpSound SkRdpSound;
 
 typedef struct
 {
@@ -22,6 +25,7 @@ typedef struct
   BOOL (*gdi_frame_marker) (rdpContext *, const SURFACE_FRAME_MARKER *);
   DispClientContext *disp;
   SkRdpCommand wanted_size; /* kept until display control is there */
+  SkRdpSound *sound;        /* NULL: not wanted */
 } SkRdpContext;
 
 static inline SkRdpContext *
@@ -35,6 +39,10 @@ void sk_rdp_context_free (rdpContext *context);
 gboolean sk_rdp_apply_offers (rdpSettings *settings);
 gboolean sk_rdp_refuse_orders (rdpSettings *settings);
 gboolean sk_rdp_apply_target (const SkRdpTarget *target, rdpSettings *settings);
+
+/* In LoadChannels: asks for the channel, if the target names a player. */
+gboolean sk_rdp_sound_install (freerdp *instance);
+void sk_rdp_sound_free (SkRdpSound *sound);
 
 /* In PostConnect. */
 gboolean sk_rdp_start_drawing (freerdp *instance);

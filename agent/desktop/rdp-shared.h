@@ -54,6 +54,7 @@ struct _SkRdpClient
   gboolean pointer_changed;
 
   int can_resize; /* atomic */
+  int muted;      /* atomic */
 
   gboolean fd_given; /* RDP thread until it has ended: FreeRDP owns target.fd now */
 };

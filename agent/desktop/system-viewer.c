@@ -67,7 +67,8 @@ keep_stream (gpointer data)
 }
 
 static int
-run_viewer (const char *program, int fd, const char *fingerprint, int width, int height, GError **error)
+run_viewer (const char *program, int fd, const char *fingerprint, int width, int height, gboolean sound,
+            GError **error)
 {
   g_autofree char *port = g_strdup_printf ("/port:%d", fd);
   g_autofree char *pin = g_strdup_printf ("/cert:deny,fingerprint:sha256:%s", fingerprint);
@@ -85,7 +86,7 @@ run_viewer (const char *program, int fd, const char *fingerprint, int width, int
                          "/rfx",
                          "+dynamic-resolution",
                          "-clipboard",
-                         "/audio-mode:2",
+                         sound ? "/sound" : "/audio-mode:2",
                          NULL };
   int status = 0;
   if (!g_spawn_sync (NULL, (char **) argv, NULL,
@@ -131,7 +132,7 @@ sk_command_system_viewer (const SkOptions *options)
   g_autoptr (SkLink) link = sk_link_new (&request);
   sk_link_set_notify (link, on_change, GINT_TO_POINTER (wake_fd));
   sk_autofd int fd = wait_for_stream (link, wake_fd, &fingerprint, &width, &height, &error);
-  int status = fd < 0 ? -1 : run_viewer (program, fd, fingerprint, width, height, &error);
+  int status = fd < 0 ? -1 : run_viewer (program, fd, fingerprint, width, height, !options->no_sound, &error);
   /* No notifications to a closed eventfd. */
   sk_link_set_notify (link, NULL, NULL);
   return status < 0 ? sk_command_fail (error) : status;

@@ -181,6 +181,10 @@ on_header_action (SkHeaderAction action, const char *url, gpointer data)
     case SK_HEADER_LOCAL_INPUT_OFF:
       sk_picture_set_local_input (self->picture, action == SK_HEADER_LOCAL_INPUT_ON);
       break;
+    case SK_HEADER_SOUND_ON:
+    case SK_HEADER_SOUND_OFF:
+      self->actions.sound (action == SK_HEADER_SOUND_ON, self->data);
+      break;
     case SK_HEADER_END:
       self->actions.end (self->data);
       break;
@@ -306,7 +310,7 @@ sk_window_new (SkPixels *pixels, const SkWindowState *state, const SkWindowActio
   /* Never anything of the guest's: a title is where people look for whom they talk to. */
   gtk_window_set_title (self->window, sk_text_title ());
   gtk_window_set_icon_name (self->window, "jp.sekisho.Desktop");
-  gtk_window_set_titlebar (self->window, sk_header_new (on_header_action, self));
+  gtk_window_set_titlebar (self->window, sk_header_new (actions->sound != NULL, on_header_action, self));
   gtk_window_set_child (self->window, build_content (self));
   gtk_window_set_focus (self->window, GTK_WIDGET (self->picture));
   ask_for_size (self, *state);

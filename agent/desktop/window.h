@@ -9,6 +9,7 @@ typedef struct
 {
   void (*again) (gpointer data);                     /* [もう一度つなぐ] */
   void (*end) (gpointer data);                       /* end the session */
+  void (*sound) (gboolean on, gpointer data);        /* NULL: there is none to switch */
   void (*open_url) (const char *url, gpointer data); /* normalised */
   void (*closed) (gpointer data);                    /* the user closed the window */
   void (*room) (int width, int height, int scale_percent, gpointer data);

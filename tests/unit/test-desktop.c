@@ -125,6 +125,7 @@ test_options (void)
     { "sekisho --socket=/x example.jp", SK_COMMAND_OPEN, TRUE },
     { "sekisho --socket /x status", SK_COMMAND_STATUS, FALSE },
     { "sekisho --background", SK_COMMAND_BACKGROUND, FALSE },
+    { "sekisho open --no-sound example.jp", SK_COMMAND_OPEN, TRUE },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
@@ -134,6 +135,7 @@ test_options (void)
       g_assert_no_error (error);
       g_assert_cmpint (options.command, ==, rows[i].command);
       g_assert_cmpint (options.url != NULL, ==, rows[i].url);
+      g_assert_cmpint (options.no_sound, ==, strstr (rows[i].line, "--no-sound") != NULL);
     }
 }
 
