@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "sound.h"
 #include "wire/agent.h"
 #include "window.h"
 #include <errno.h>
@@ -32,6 +33,8 @@ typedef struct
   SkWindowWatch *watch;
   char *profile;
   gboolean painted, input_method;
+  SkGuestSound *sound;
+  gboolean sound_tried;
 } Desktop;
 
 typedef struct
@@ -48,6 +51,9 @@ static const Program programs[] = {
   /* Started by the first conversion otherwise: the person would wait for it. */
   { "mozc", FALSE, { "/usr/lib/mozc/mozc_server" } },
 };
+
+/* Last, when a browser is on screen: nobody hears anything before. */
+static const Program sound_server = { "sound", TRUE, { LIBEXEC "/sound-server" } };
 
 /* ---- programs ---- */
 
@@ -87,10 +93,28 @@ say (Desktop *desktop, const char *line)
 }
 
 static void
+start_sound (Desktop *desktop)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *server = sk_guest_sound_server ();
+  g_autofree char *pipe = g_build_filename (g_get_user_runtime_dir (), "sound", NULL);
+  if (desktop->sound_tried || !server)
+    return;
+  desktop->sound_tried = TRUE;
+  desktop->sound = sk_guest_sound_new (pipe, server, &error);
+  if (desktop->sound)
+    program_start ((gpointer) &sound_server);
+  else
+    sk_warn (NULL, "sound: %s", error->message);
+}
+
+static void
 say_ready (Desktop *desktop)
 {
-  if (desktop->painted && desktop->input_method)
-    say (desktop, "browser-ready\n");
+  if (!desktop->painted || !desktop->input_method)
+    return;
+  say (desktop, "browser-ready\n");
+  start_sound (desktop);
 }
 
 static gboolean
@@ -278,6 +302,7 @@ main (void)
 
   g_bus_unwatch_name (name);
   sk_window_watch_free (desktop.watch);
+  sk_guest_sound_free (desktop.sound);
   sk_clear_fd (&desktop.agent);
   g_string_free (desktop.line, TRUE);
   g_free (desktop.profile);
