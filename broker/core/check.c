@@ -81,11 +81,11 @@ sk_check_url (const char *untrusted_url, GError **error)
 gboolean
 sk_check_size (guint width, guint height, GError **error)
 {
-  if (width >= SK_RING_WIDTH_MIN && width <= SK_RING_WIDTH_MAX && height >= SK_RING_HEIGHT_MIN
-      && height <= SK_RING_HEIGHT_MAX)
+  if (sk_ring_size_is_valid (width, height))
     return TRUE;
-  g_set_error (error, SK_ERROR, SK_ERROR_INVALID, "width and height: %d x %d to %d x %d", SK_RING_WIDTH_MIN,
-               SK_RING_HEIGHT_MIN, SK_RING_WIDTH_MAX, SK_RING_HEIGHT_MAX);
+  g_set_error (error, SK_ERROR, SK_ERROR_INVALID, "width and height: %d x %d to %d x %d, at most %d pixels",
+               SK_RING_WIDTH_MIN, SK_RING_HEIGHT_MIN, SK_RING_WIDTH_MAX, SK_RING_HEIGHT_MAX,
+               SK_RING_PIXELS_MAX);
   return FALSE;
 }
 

@@ -24,11 +24,30 @@ sk_border_outer (const SkBorder *b, guint *width, guint *height)
 void
 sk_border_inner (const SkBorder *b, guint *width, guint *height)
 {
-  const guint w = MIN (*width, 65535), h = MIN (*height, 65535); /* RDP's own limit */
-  *width = CLAMP (w, SK_RING_WIDTH_MIN + b->left + b->right, SK_RING_WIDTH_MAX + b->left + b->right);
-  *height = CLAMP (h, SK_RING_HEIGHT_MIN + b->top + b->bottom, SK_RING_HEIGHT_MAX + b->top + b->bottom);
-  *width = (*width - b->left - b->right) & ~1u;
-  *height -= b->top + b->bottom;
+  *width -= MIN (*width, b->left + b->right);
+  *height -= MIN (*height, b->top + b->bottom);
+  sk_ring_clamp_size (width, height);
+}
+
+gboolean
+sk_border_inner_monitors (const SkBorder *b, SkMonitors *monitors)
+{
+  guint width, height;
+  sk_monitors_bounds (monitors, &width, &height);
+  if (sk_monitors_primary (monitors)->y != 0)
+    return FALSE;
+  if (width <= b->left + b->right || height <= b->top + b->bottom)
+    return FALSE;
+  SkMonitorWish wishes[SK_MONITORS_MAX];
+  for (guint i = 0; i < monitors->n; i++)
+    {
+      const SkMonitor *m = &monitors->monitors[i];
+      const guint left = MAX (m->x, b->left), right = MIN (m->x + m->width, width - b->right);
+      const guint top = MAX (m->y, b->top), bottom = MIN (m->y + m->height, height - b->bottom);
+      wishes[i] = (SkMonitorWish){ (gint32) (left - b->left), (gint32) (top - b->top), right - left,
+                                   bottom - top, m->primary };
+    }
+  return sk_monitors_make (wishes, monitors->n, monitors->scale, monitors);
 }
 
 gboolean
@@ -104,6 +123,19 @@ ink_for (guint32 colour)
   return red * 299 + green * 587 + blue * 114 > 150 * 1000 ? 0x000000 : 0xffffff;
 }
 
+/* Returns where the text ends. */
+static guint
+draw_text (guint8 *pixels, gsize stride, guint x, guint y, guint width, const char *text, guint32 ink)
+{
+  for (const char *p = text; *p && x + SK_LABEL_CELL_WIDTH <= width; p = g_utf8_next_char (p))
+    {
+      gsize glyph = find_glyph (g_utf8_get_char (p));
+      draw_glyph (pixels, stride, x, y, glyph, ink);
+      x += sk_label_advances[glyph];
+    }
+  return x;
+}
+
 void
 sk_border_draw (const SkBorder *b, guint8 *pixels, gsize stride, guint width, guint height, guint32 colour,
                 const char *text)
@@ -117,11 +149,9 @@ sk_border_draw (const SkBorder *b, guint8 *pixels, gsize stride, guint width, gu
   fill (pixels, stride, width - b->right, b->top, b->right, height - b->top - b->bottom, colour);
   if (!text || !g_utf8_validate (text, -1, NULL))
     return;
-  guint x = TEXT_LEFT, y = (b->top - SK_LABEL_CELL_HEIGHT) / 2;
-  for (const char *p = text; *p && x + SK_LABEL_CELL_WIDTH <= width; p = g_utf8_next_char (p))
-    {
-      gsize glyph = find_glyph (g_utf8_get_char (p));
-      draw_glyph (pixels, stride, x, y, glyph, ink_for (colour));
-      x += sk_label_advances[glyph];
-    }
+  const guint y = (b->top - SK_LABEL_CELL_HEIGHT) / 2;
+  guint next = TEXT_LEFT;
+  for (guint end = 0; next == TEXT_LEFT || (end < next && next + SK_BORDER_REPEAT / 2 <= width);
+       next += SK_BORDER_REPEAT)
+    end = draw_text (pixels, stride, next, y, width, text, ink_for (colour));
 }

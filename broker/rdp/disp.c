@@ -8,16 +8,14 @@
 #define TYPE_CAPS 5
 #define MONITOR_BYTES 40
 #define PRIMARY 1u
-#define SIZE_MIN 200
-#define SIZE_MAX 8192
-#define MONITORS_MAX 16
-
+#define AREA_FACTOR 2048
 void
 sk_disp_write_caps (guint8 out[SK_DISP_CAPS_BYTES])
 {
-  /* one monitor, as large as the frame memory */
-  const guint32 words[5] = { GUINT32_TO_LE (TYPE_CAPS), GUINT32_TO_LE (SK_DISP_CAPS_BYTES), GUINT32_TO_LE (1),
-                             GUINT32_TO_LE (SK_RING_WIDTH_MAX), GUINT32_TO_LE (SK_RING_HEIGHT_MAX) };
+  /* monitors and two factors, whose product is the area of all: the frame memory's */
+  const guint32 words[5]
+      = { GUINT32_TO_LE (TYPE_CAPS), GUINT32_TO_LE (SK_DISP_CAPS_BYTES), GUINT32_TO_LE (SK_MONITORS_MAX),
+          GUINT32_TO_LE (AREA_FACTOR), GUINT32_TO_LE (SK_RING_PIXELS_MAX / SK_MONITORS_MAX / AREA_FACTOR) };
   memcpy (out, words, sizeof words);
 }
 
@@ -28,33 +26,35 @@ skip (SkReader *r, guint words)
     sk_reader_u32 (r);
 }
 
-gboolean
-sk_disp_parse_layout (const guint8 *untrusted, gsize length, guint *ret_width, guint *ret_height,
-                      guint *ret_scale)
+static SkMonitorWish
+read_monitor (SkReader *r, guint32 *ret_scale)
 {
+  const guint32 flags = sk_reader_u32 (r);
+  const gint32 left = (gint32) sk_reader_u32 (r), top = (gint32) sk_reader_u32 (r);
+  const guint32 width = sk_reader_u32 (r), height = sk_reader_u32 (r);
+  skip (r, 3); /* physical size and orientation */
+  *ret_scale = sk_reader_u32 (r);
+  skip (r, 1); /* device scale */
+  return (SkMonitorWish){ left, top, width, height, (flags & PRIMARY) != 0 };
+}
+
+gboolean
+sk_disp_parse_layout (const guint8 *untrusted, gsize length, SkMonitors *ret)
+{
+  SkMonitorWish wishes[SK_MONITORS_MAX];
+  guint32 scale = 0;
   SkReader r = sk_reader (untrusted, length);
   const guint32 type = sk_reader_u32 (&r), total = sk_reader_u32 (&r);
   const guint32 each = sk_reader_u32 (&r), monitors = sk_reader_u32 (&r);
   if (r.failed || type != TYPE_LAYOUT || total != length || each != MONITOR_BYTES || monitors == 0
-      || monitors > MONITORS_MAX || total != 16 + monitors * MONITOR_BYTES)
+      || monitors > SK_MONITORS_MAX || total != 16 + monitors * MONITOR_BYTES)
     return FALSE;
-  gboolean found = FALSE;
   for (guint i = 0; i < monitors; i++)
     {
-      const guint32 flags = sk_reader_u32 (&r);
-      skip (&r, 2);
-      const guint32 width = sk_reader_u32 (&r), height = sk_reader_u32 (&r);
-      skip (&r, 3);
-      const guint32 scale = sk_reader_u32 (&r);
-      skip (&r, 1);
-      if (!(flags & PRIMARY) || found)
-        continue;
-      if (width < SIZE_MIN || width > SIZE_MAX || height < SIZE_MIN || height > SIZE_MAX)
-        return FALSE;
-      *ret_width = width;
-      *ret_height = height;
-      *ret_scale = CLAMP (scale, 100, 500);
-      found = TRUE;
+      guint32 own_scale;
+      wishes[i] = read_monitor (&r, &own_scale);
+      if (wishes[i].primary)
+        scale = own_scale;
     }
-  return found && sk_reader_finish (&r);
+  return sk_reader_finish (&r) && sk_monitors_make_or_primary (wishes, monitors, scale, ret);
 }

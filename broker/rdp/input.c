@@ -7,9 +7,6 @@
 #define BUTTONS (PTR_FLAGS_BUTTON1 | PTR_FLAGS_BUTTON2 | PTR_FLAGS_BUTTON3)
 #define WHEELS (PTR_FLAGS_WHEEL | PTR_FLAGS_HWHEEL)
 #define X_BUTTONS (PTR_XFLAGS_BUTTON1 | PTR_XFLAGS_BUTTON2)
-/* [MS-RDPEDISP] 2.2.2.2.1 */
-#define SCALE_MIN 100
-#define SCALE_MAX 500
 
 static void
 clamp_position (SkInputRecord *r, guint width, guint height)
@@ -22,12 +19,58 @@ clamp_position (SkInputRecord *r, guint width, guint height)
 static gboolean
 clamp_size (SkInputRecord *r)
 {
+  guint width = (guint) MAX (r->a, 0), height = (guint) MAX (r->b, 0);
+  sk_ring_clamp_size (&width, &height);
   r->flags = 0;
-  /* [MS-RDPEDISP]: an odd width is not allowed */
-  r->a = CLAMP (r->a, SK_RING_WIDTH_MIN, SK_RING_WIDTH_MAX) & ~1;
-  r->b = CLAMP (r->b, SK_RING_HEIGHT_MIN, SK_RING_HEIGHT_MAX);
-  r->c = CLAMP (r->c, SCALE_MIN, SCALE_MAX);
+  r->a = (gint32) width;
+  r->b = (gint32) height;
+  r->c = CLAMP (r->c, SK_SCALE_MIN, SK_SCALE_MAX);
   return TRUE;
+}
+
+/* flags of SK_INPUT_MONITOR */
+#define MONITOR_INDEX(flags) ((flags) &0xf)
+#define MONITOR_COUNT(flags) ((flags) >> 4 & 0xf)
+#define MONITOR_PRIMARY 0x100
+G_STATIC_ASSERT (SK_MONITORS_MAX <= 0xf);
+
+static gboolean
+clamp_monitor (SkInputRecord *r)
+{
+  r->flags &= 0x1ff;
+  r->c = CLAMP (r->c, SK_SCALE_MIN, SK_SCALE_MAX);
+  return MONITOR_COUNT (r->flags) <= SK_MONITORS_MAX && MONITOR_INDEX (r->flags) < MONITOR_COUNT (r->flags);
+}
+
+void
+sk_input_put_monitors (const SkMonitors *monitors, SkInputRecord ret[SK_MONITORS_MAX])
+{
+  for (guint i = 0; i < monitors->n; i++)
+    {
+      const SkMonitor *m = &monitors->monitors[i];
+      ret[i]
+          = (SkInputRecord){ .type = SK_INPUT_MONITOR,
+                             .flags = (guint16) (i | monitors->n << 4 | (m->primary ? MONITOR_PRIMARY : 0)),
+                             .a = (gint32) (m->x | m->y << 16),
+                             .b = (gint32) (m->width | m->height << 16),
+                             .c = (gint32) monitors->scale };
+    }
+}
+
+gboolean
+sk_input_take_monitor (SkInputLayout *layout, const SkInputRecord *r, SkMonitors *ret)
+{
+  const guint index = MONITOR_INDEX (r->flags);
+  const guint32 position = (guint32) r->a, size = (guint32) r->b;
+  if (index == 0)
+    layout->n = 0;
+  if (index != layout->n || index >= SK_MONITORS_MAX)
+    return FALSE;
+  layout->wishes[layout->n++]
+      = (SkMonitorWish){ (gint32) (position & 0xffff), (gint32) (position >> 16), size & 0xffff, size >> 16,
+                         (r->flags & MONITOR_PRIMARY) != 0 };
+  return layout->n == MONITOR_COUNT (r->flags)
+         && sk_monitors_make (layout->wishes, layout->n, (guint) r->c, ret);
 }
 
 gboolean
@@ -59,6 +102,8 @@ sk_input_clamp (SkInputRecord *r, guint width, guint height)
       return (r->flags & X_BUTTONS) != 0;
     case SK_INPUT_RESIZE:
       return clamp_size (r);
+    case SK_INPUT_MONITOR:
+      return clamp_monitor (r);
     case SK_INPUT_REFRESH:
       r->flags = 0;
       r->a = r->b = r->c = 0;

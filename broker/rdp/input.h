@@ -1,10 +1,22 @@
 /* Input records on their way from view to screen: checked on both sides. Pure functions. */
 #pragma once
+#include "rdp/monitors.h"
 #include "wire/control.h"
 
 /* Makes an untrusted record one that may be sent to a guest of this size: coordinates clamped into the
  * picture, sizes into what the frame memory holds, unknown flags removed. FALSE: drop it. */
 gboolean sk_input_clamp (SkInputRecord *untrusted_record, guint width, guint height);
+
+/* Several monitors as records, and back. */
+void sk_input_put_monitors (const SkMonitors *monitors, SkInputRecord ret[SK_MONITORS_MAX]);
+typedef struct
+{
+  guint n; /* collected so far */
+  SkMonitorWish wishes[SK_MONITORS_MAX];
+} SkInputLayout;
+/* Takes a (clamped) record; TRUE when it was the last of a good layout. One out of order begins anew. */
+gboolean
+sk_input_take_monitor (SkInputLayout *layout, const SkInputRecord *untrusted_record, SkMonitors *ret);
 
 /* A pure move of the mouse: only the last of several in a row matters. */
 gboolean sk_input_is_move (const SkInputRecord *record);

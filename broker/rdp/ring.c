@@ -47,18 +47,12 @@ sk_ring_pixels (SkRingHeader *h)
   return (guint8 *) h + SK_RING_PIXELS_OFFSET;
 }
 
-guint32
-sk_ring_stride (guint width)
+void
+sk_ring_clamp_size (guint *width, guint *height)
 {
-  /* whole cache lines */
-  return (width * 4 + 63) & ~63u;
-}
-
-gboolean
-sk_ring_size_is_valid (guint width, guint height)
-{
-  return width >= SK_RING_WIDTH_MIN && width <= SK_RING_WIDTH_MAX && height >= SK_RING_HEIGHT_MIN
-         && height <= SK_RING_HEIGHT_MAX;
+  *width = CLAMP (*width, SK_RING_WIDTH_MIN, SK_RING_WIDTH_MAX) & ~1u;
+  *height = CLAMP (*height, SK_RING_HEIGHT_MIN, SK_RING_HEIGHT_MAX);
+  *height = MIN (*height, SK_RING_PIXELS_MAX / (sk_ring_stride (*width) / 4));
 }
 
 void

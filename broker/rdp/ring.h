@@ -8,9 +8,13 @@
 #pragma once
 #include <gio/gio.h>
 
-/* 3840 x 2400 is the largest single monitor sold for offices; pages never touched cost nothing. */
-#define SK_RING_WIDTH_MAX 3840
-#define SK_RING_HEIGHT_MAX 2400
+/* A side: what RDP allows a desktop (8192, [MS-RDPEDISP] 2.2.2.2.1) less the border, for monitors side by
+ * side. All of it: 16 Mi pixels, 64 MiB, hold two monitors of 3840 x 2160, or three of 2560 x 1600 and more;
+ * every process of a session has buffers in proportion, and no office desk has more. Pages never touched cost
+ * nothing. */
+#define SK_RING_WIDTH_MAX 8160
+#define SK_RING_HEIGHT_MAX 8160
+#define SK_RING_PIXELS_MAX (4096 * 4096)
 #define SK_RING_WIDTH_MIN 320
 #define SK_RING_HEIGHT_MIN 200
 #define SK_RING_RECTS 256 /* power of two; a scrolled page gives under 40 rectangles a frame */
@@ -61,7 +65,7 @@ typedef struct
 #define SK_RING_PIXELS_OFFSET (64 * 1024)
 G_STATIC_ASSERT (sizeof (SkRingHeader) <= SK_RING_PIXELS_OFFSET);
 /* BGRX32 pixels */
-#define SK_RING_SIZE (SK_RING_PIXELS_OFFSET + (gsize) SK_RING_WIDTH_MAX * SK_RING_HEIGHT_MAX * 4)
+#define SK_RING_SIZE (SK_RING_PIXELS_OFFSET + (gsize) SK_RING_PIXELS_MAX * 4)
 
 typedef enum
 {
@@ -76,9 +80,22 @@ typedef struct
   guint32 argb[SK_RING_POINTER_MAX * SK_RING_POINTER_MAX];
 } SkRingShape;
 
-gboolean sk_ring_size_is_valid (guint width, guint height);
-/* Bytes a row for this width: the only stride that is accepted. */
-guint32 sk_ring_stride (guint width);
+/* The nearest valid size of even width; too large an area loses height. */
+void sk_ring_clamp_size (guint *width, guint *height);
+/* Bytes a row for this width, whole cache lines: the only stride that is accepted. */
+static inline guint32
+sk_ring_stride (guint width)
+{
+  return (width * 4 + 63) & ~63u;
+}
+
+static inline gboolean
+sk_ring_size_is_valid (guint width, guint height)
+{
+  /* sides first, so that the area cannot overflow */
+  return width >= SK_RING_WIDTH_MIN && width <= SK_RING_WIDTH_MAX && height >= SK_RING_HEIGHT_MIN
+         && height <= SK_RING_HEIGHT_MAX && sk_ring_stride (width) / 4 * height <= SK_RING_PIXELS_MAX;
+}
 
 /* ---- Writer (screen): one thread ---- */
 

@@ -26,9 +26,10 @@ send_text (rdpInput *input, const SkInputRecord *r)
 }
 
 static void
-send_to_guest (SkScreen *s, const SkInputRecord *r)
+send_to_guest (SkScreen *s, SkScreenView *v, const SkInputRecord *r)
 {
   rdpInput *input = s->instance->context->input;
+  SkMonitors layout;
   gboolean sent = TRUE;
   switch ((SkInputType) r->type)
     {
@@ -48,7 +49,11 @@ send_to_guest (SkScreen *s, const SkInputRecord *r)
       sent = freerdp_input_send_extended_mouse_event (input, r->flags, (UINT16) r->a, (UINT16) r->b);
       break;
     case SK_INPUT_RESIZE:
-      s->resize = *r;
+      s->wish = sk_monitors_single ((guint) r->a, (guint) r->b, (guint) r->c);
+      break;
+    case SK_INPUT_MONITOR:
+      if (sk_input_take_monitor (&v->layout, r, &layout))
+        s->wish = layout;
       break;
     case SK_INPUT_REFRESH:
       sk_screen_mark_all (s);
@@ -69,7 +74,7 @@ handle (SkScreen *s, SkScreenView *v, SkInputRecord *records, gsize n)
       if (sk_input_is_move (r) && i + 1 < n && sk_input_is_move (&records[i + 1]))
         continue;
       sk_input_held_note (&v->held, r);
-      send_to_guest (s, r);
+      send_to_guest (s, v, r);
     }
 }
 
@@ -97,31 +102,58 @@ sk_screen_release_view (SkScreen *s, SkScreenView *v)
 {
   SkInputRecord r;
   while (sk_input_held_release (&v->held, &r))
-    send_to_guest (s, &r);
+    send_to_guest (s, v, &r);
+}
+
+/* Whether the guest's picture is what is wanted, as far as it can be seen or was said. */
+static gboolean
+has_wish (const SkScreen *s)
+{
+  guint width, height;
+  const SkMonitors first = sk_monitors_single (s->width, s->height, SK_SCALE_MIN);
+  sk_monitors_bounds (&s->wish, &width, &height);
+  return width == s->width && height == s->height
+         && sk_monitors_equal (&s->wish, s->told.n ? &s->told : &first);
+}
+
+static gboolean
+tell_wish (SkScreen *s)
+{
+  DISPLAY_CONTROL_MONITOR_LAYOUT layout[SK_MONITORS_MAX] = { 0 };
+  const SkMonitor *primary = sk_monitors_primary (&s->wish);
+  for (guint i = 0; i < s->wish.n; i++)
+    {
+      const SkMonitor *m = &s->wish.monitors[i];
+      layout[i] = (DISPLAY_CONTROL_MONITOR_LAYOUT){
+        .Flags = m->primary ? DISPLAY_CONTROL_MONITOR_PRIMARY : 0,
+        /* [MS-RDPEDISP]: the primary one is at 0, 0 */
+        .Left = (INT32) m->x - (INT32) primary->x,
+        .Top = (INT32) m->y - (INT32) primary->y,
+        .Width = m->width,
+        .Height = m->height,
+        .Orientation = ORIENTATION_LANDSCAPE,
+        .DesktopScaleFactor = s->wish.scale,
+        .DeviceScaleFactor = 100,
+      };
+    }
+  return s->disp->SendMonitorLayout (s->disp, s->wish.n, layout) == CHANNEL_RC_OK;
 }
 
 int
 sk_screen_resize_tick (SkScreen *s)
 {
-  if (s->resize.type == 0 || !s->disp_ready)
+  if (s->wish.n == 0 || !s->disp_ready)
     return -1;
   gint64 wait = s->resize_sent + RESIZE_EVERY_US - g_get_monotonic_time ();
   if (s->resize_sent && wait > 0)
     return (int) (wait / 1000) + 1;
-  const SkInputRecord r = s->resize;
-  s->resize.type = 0;
-  if ((guint) r.a == s->width && (guint) r.b == s->height)
-    return -1;
-  s->resize_sent = g_get_monotonic_time ();
-  DISPLAY_CONTROL_MONITOR_LAYOUT layout = {
-    .Flags = DISPLAY_CONTROL_MONITOR_PRIMARY,
-    .Width = (UINT32) r.a,
-    .Height = (UINT32) r.b,
-    .Orientation = ORIENTATION_LANDSCAPE,
-    .DesktopScaleFactor = (UINT32) r.c,
-    .DeviceScaleFactor = 100,
-  };
-  if (s->disp->SendMonitorLayout (s->disp, 1, &layout) != CHANNEL_RC_OK)
-    sk_worker_log (s->worker, G_LOG_LEVEL_MESSAGE, "the guest does not take a size");
+  if (!has_wish (s))
+    {
+      s->resize_sent = g_get_monotonic_time ();
+      if (!tell_wish (s))
+        sk_worker_log (s->worker, G_LOG_LEVEL_MESSAGE, "the guest does not take a size");
+      s->told = s->wish;
+    }
+  s->wish.n = 0;
   return -1;
 }

@@ -21,6 +21,7 @@ typedef struct
   int input; /* read end of the view's pipe; -1 after it ended (the view still gets wake-ups until removed) */
   int notify; /* eventfd */
   SkInputHeld held;
+  SkInputLayout layout; /* monitors it is telling */
 } SkScreenView;
 
 typedef struct
@@ -52,7 +53,7 @@ typedef struct
   pReceiveChannelData channel_data; /* FreeRDP's own, behind our limit */
   DispClientContext *disp;
   gboolean disp_ready;
-  SkInputRecord resize; /* wanted: type 0 when none */
+  SkMonitors wish, told; /* of the guest; n is 0 when there is none */
   gint64 resize_sent;
   guint16 sound_channel; /* 0: not looked up yet */
   SkSoundClient sound;

@@ -113,9 +113,9 @@ read_disp (SkView *v)
   ULONG n = 0;
   while (v->disp && WTSVirtualChannelRead (v->disp, 0, (PCHAR) untrusted, sizeof untrusted, &n) && n > 0)
     {
-      guint width, height, scale;
-      if (sk_disp_parse_layout (untrusted, MIN (n, sizeof untrusted), &width, &height, &scale))
-        sk_view_ask_size (v, width, height, scale);
+      SkMonitors monitors;
+      if (sk_disp_parse_layout (untrusted, MIN (n, sizeof untrusted), &monitors))
+        sk_view_ask_monitors (v, &monitors);
       else
         sk_worker_log (v->worker, G_LOG_LEVEL_MESSAGE, "display control: bad layout of %lu bytes",
                        (gulong) n);

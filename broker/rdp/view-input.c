@@ -13,14 +13,20 @@ view_of (rdpInput *input)
 
 /* Never waits: a screen that does not read its pipe (4096 records) is dead or suspended. */
 static void
-put (SkView *v, const SkInputRecord *r)
+put_records (SkView *v, const SkInputRecord *r, guint records)
 {
   gssize n;
   do
-    n = write (v->input, r, sizeof *r);
+    n = write (v->input, r, records * sizeof *r);
   while (n < 0 && errno == EINTR);
   if (n < 0 && v->lost_input++ == 0)
     sk_worker_log (v->worker, G_LOG_LEVEL_WARNING, "input is lost: %s", g_strerror (errno));
+}
+
+static void
+put (SkView *v, const SkInputRecord *r)
+{
+  put_records (v, r, 1);
 }
 
 static BOOL
@@ -93,6 +99,21 @@ sk_view_ask_size (SkView *v, guint width, guint height, guint scale)
   const SkInputRecord r
       = { .type = SK_INPUT_RESIZE, .a = (gint32) width, .b = (gint32) height, .c = (gint32) scale };
   put (v, &r);
+}
+
+void
+sk_view_ask_monitors (SkView *v, const SkMonitors *monitors)
+{
+  SkMonitors inner = *monitors;
+  SkInputRecord records[SK_MONITORS_MAX];
+  const SkMonitor *primary = sk_monitors_primary (monitors);
+  if (monitors->n == 1 || !sk_border_inner_monitors (&v->border, &inner))
+    sk_view_ask_size (v, primary->width, primary->height, monitors->scale);
+  else if (!(v->flags & SK_VIEW_FIXED_SIZE))
+    {
+      sk_input_put_monitors (&inner, records);
+      put_records (v, records, inner.n);
+    }
 }
 
 void

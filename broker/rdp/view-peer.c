@@ -53,13 +53,40 @@ on_capabilities (freerdp_peer *peer)
          && freerdp_settings_set_uint32 (settings, FreeRDP_ColorDepth, 32);
 }
 
+/* The monitors of the handshake. FALSE when there are not several, or no good ones. */
+static gboolean
+read_monitors (const rdpSettings *settings, guint scale, SkMonitors *ret)
+{
+  SkMonitorWish wishes[SK_MONITORS_MAX];
+  const UINT32 n = freerdp_settings_get_uint32 (settings, FreeRDP_MonitorCount);
+  if (n < 2 || n > SK_MONITORS_MAX)
+    return FALSE;
+  for (UINT32 i = 0; i < n; i++)
+    {
+      const rdpMonitor *m = freerdp_settings_get_pointer_array (settings, FreeRDP_MonitorDefArray, i);
+      if (!m)
+        return FALSE;
+      wishes[i] = (SkMonitorWish){ m->x, m->y, (guint32) MAX (m->width, 0), (guint32) MAX (m->height, 0),
+                                   m->is_primary != 0 };
+    }
+  return sk_monitors_make_or_primary (wishes, n, scale, ret);
+}
+
 static BOOL
 on_post_connect (freerdp_peer *peer)
 {
   SkView *v = view_of (peer->context);
+  const rdpSettings *settings = peer->context->settings;
+  const guint scale = CLAMP (freerdp_settings_get_uint32 (settings, FreeRDP_DesktopScaleFactor), SK_SCALE_MIN,
+                             SK_SCALE_MAX);
+  SkMonitors monitors;
   sk_view_channels_refuse (v);
-  if (v->job_width == 0 && v->asked_width)
-    sk_view_ask_size (v, v->asked_width, v->asked_height, 100);
+  if (v->job_width)
+    return TRUE;
+  if (read_monitors (settings, scale, &monitors))
+    sk_view_ask_monitors (v, &monitors);
+  else if (v->asked_width)
+    sk_view_ask_size (v, v->asked_width, v->asked_height, scale);
   return TRUE;
 }
 

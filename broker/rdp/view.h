@@ -143,6 +143,8 @@ gboolean sk_view_send_end (SkView *view);
 void sk_view_input_register (SkView *view);
 /* Asks the guest for a picture that fits into a desktop of this size. */
 void sk_view_ask_size (SkView *view, guint width, guint height, guint scale);
+/* The same for several monitors: on all of them, or where that cannot be on the primary one. */
+void sk_view_ask_monitors (SkView *view, const SkMonitors *monitors);
 
 /* view-sound.c; peer thread */
 /* TRUE when the viewer joined the channel and may hear. */

@@ -94,7 +94,10 @@ typedef enum
   SK_INPUT_MOUSE_EX = 5, /* flags: PTR_XFLAGS_*; a: x, b: y */
   SK_INPUT_RESIZE = 6,   /* a: width, b: height wanted for the guest, c: scale percent */
   SK_INPUT_REFRESH = 7,  /* the view wants everything marked dirty */
+  SK_INPUT_MONITOR = 8,  /* one of several monitors wanted, see below */
 } SkInputType;
+/* MONITOR: flags are index, number << 4, primary << 8; a is x | y << 16, b is width | height << 16, c the
+ * scale in percent, of all. The records of a layout follow each other. */
 typedef struct
 {
   guint16 type;

@@ -346,8 +346,7 @@ parse (int argc, char **argv, GError **error)
   if (!g_option_context_parse (context, &argc, &argv, error))
     return FALSE;
   if (guest && listen_on && (!size || sscanf (size, "%ux%u", &width, &height) == 2)
-      && width >= SK_RING_WIDTH_MIN && width <= SK_RING_WIDTH_MAX && height >= SK_RING_HEIGHT_MIN
-      && height <= SK_RING_HEIGHT_MAX)
+      && sk_ring_size_is_valid (width, height))
     return TRUE;
   g_set_error_literal (error, SK_ERROR, SK_ERROR_INVALID, "--guest and --listen are needed; see --help");
   return FALSE;

@@ -25,6 +25,7 @@ key_file={dir}/key.pem
 ssl_protocols=TLSv1.2, TLSv1.3
 autorun=xup
 allow_channels=true
+allow_multimon=true
 bitmap_compression=true
 max_bpp=32
 new_cursors=true
@@ -213,7 +214,7 @@ class Viewer:
     """xfreerdp3 on a display of its own."""
 
     def __init__(self, stack, name, target, *options, screen='1600x1100x24'):
-        self.xvfb, self.display = stack.x_server(name + '-xvfb', 'Xvfb', '-screen', '0', screen, '-nolisten', 'tcp')
+        self.xvfb, self.display = stack.x_server(name + '-xvfb', 'Xvfb', '-screen', '0', screen, '-nolisten', 'tcp', '-noreset')
         self.env = dict(os.environ, DISPLAY=self.display, HOME=stack.dir)
         self.stack, self.name, self.target, self.options = stack, name, target, options
         self.process = None
