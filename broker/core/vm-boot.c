@@ -6,6 +6,7 @@
 
 static void check_boot (SkLiveVm *vm);
 static void on_agent_lost (const char *why, gpointer data);
+static void on_boot_timeout (gpointer data);
 
 /* -- the agent --------------------------------------------------------------------------------------------
  */
@@ -72,9 +73,20 @@ sk_live_vm_open_url (SkLiveVm *vm, const char *url)
 }
 
 static void
+set_boot_deadline (SkLiveVm *vm, guint seconds)
+{
+  const gint64 end = vm->boot_began + (gint64) seconds * G_USEC_PER_SEC;
+  const gint64 left = MAX (end - sk_core_monotonic (vm->core), 0);
+  sk_timer_set (vm->core->parts.clock, &vm->boot_timer, (guint) (left / 1000), on_boot_timeout, vm);
+}
+
+static void
 on_agent_hello (gpointer data)
 {
-  sk_vm_talk (data);
+  SkLiveVm *vm = data;
+  if (vm->row->state == SK_VM_BOOTING && !vm->restored)
+    set_boot_deadline (vm, SK_BOOT_SECONDS);
+  sk_vm_talk (vm);
 }
 
 static void
@@ -236,8 +248,7 @@ sk_vm_begin_boot (SkLiveVm *vm)
   vm->picture = vm->browser_ready = vm->home_open = vm->home_asked = FALSE;
   g_clear_pointer (&vm->guest_user, g_free);
   g_clear_pointer (&vm->guest_password, g_free);
-  sk_timer_set (vm->core->parts.clock, &vm->boot_timer,
-                (vm->restored ? SK_RESTORE_SECONDS : SK_BOOT_SECONDS) * 1000, on_boot_timeout, vm);
+  set_boot_deadline (vm, vm->restored ? SK_RESTORE_SECONDS : SK_FIRST_WORD_SECONDS);
   sk_vm_connect_agent (vm);
 }
 

@@ -1,5 +1,6 @@
 /* One VM's life, and its deaths. */
 #include "common/error.h"
+#include "core/core.h"
 #include "mock/world-story.h"
 #include <string.h>
 
@@ -18,6 +19,47 @@ test_boot_to_warm (void)
   /* Nothing happens to it for a month. */
   world_run (story.world, 30LL * 24 * HOUR_MS);
   g_assert_cmpuint (story_count (&story, SK_VM_WARM), ==, 1);
+  g_assert_cmpuint (story.world->creates, ==, 1);
+  story_end (&story);
+}
+
+/* The guest being booted first, seen after a second. */
+static Domain *
+first_boot (Story *story)
+{
+  story_begin (story, 1, 0, 1);
+  story_wait_vms (story, SK_VM_BOOTING, 1);
+  g_autoptr (SkVm) vm = story_vm (story, SK_VM_BOOTING);
+  Domain *domain = world_domain (story->world, vm->id);
+  g_assert_nonnull (domain);
+  return domain;
+}
+
+static void
+test_no_first_word (void)
+{
+  Story story;
+  Domain *domain = first_boot (&story);
+  g_autofree char *id = g_strdup (domain->id);
+  domain->agent_at = domain->ready_at = domain->browser_at = G_MAXINT64;
+  world_run (story.world, (SK_FIRST_WORD_SECONDS - 10) * 1000);
+  g_assert_nonnull (world_domain (story.world, id));
+  world_run (story.world, 60 * 1000);
+  g_assert_null (world_domain (story.world, id));
+  story_wait_vms (&story, SK_VM_WARM, 1); /* another one, in the place of that */
+  g_assert_cmpuint (story.world->creates, ==, 2);
+  story_end (&story);
+}
+
+static void
+test_slow_after_first_word (void)
+{
+  Story story;
+  Domain *domain = first_boot (&story);
+  g_autofree char *id = g_strdup (domain->id);
+  domain->ready_at = domain->browser_at = story.world->now + (gint64) (SK_BOOT_SECONDS - 60) * G_USEC_PER_SEC;
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_assert_nonnull (world_domain (story.world, id));
   g_assert_cmpuint (story.world->creates, ==, 1);
   story_end (&story);
 }
@@ -195,6 +237,8 @@ main (int argc, char **argv)
   };
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/vm/boot-to-warm", test_boot_to_warm);
+  g_test_add_func ("/vm/no-first-word", test_no_first_word);
+  g_test_add_func ("/vm/slow-after-first-word", test_slow_after_first_word);
   g_test_add_func ("/vm/claim", test_claim);
   g_test_add_func ("/vm/saved-and-restored-once", test_saved_and_restored_once);
   for (gsize i = 0; i < G_N_ELEMENTS (accidents); i++)
