@@ -50,7 +50,9 @@ TAIL_LINES = 120
 SKIP_STATUS = 77
 PR_SET_CHILD_SUBREAPER = 36
 # Started for all tests by packaging/services, or again by a test that killed one: no test's leftover. They end with the run.
-SERVICES = ("dbus-daemon", "virtlogd", "libvirtd")
+SERVICES = ("dbus-daemon", "virtlogd", "libvirtd", "tini")
+# Takes in what libvirtd starts, as we do the rest.
+REAPER = "tini"
 
 Test = collections.namedtuple("Test", "suite name command env cwd timeout tap needs")
 
@@ -228,24 +230,36 @@ def ending(status):
     return f"ended by signal {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
 
+def children_of(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
+        return [int(child) for child in file.read().split()]
+    return []
+
+
+def name_of(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read().strip()
+    return ""
+
+
 def descendants_left(services=False):
-    """Processes that lost their parent and came to us: their test forgot them."""
+    """Processes that lost their parent and came to us or to libvirtd's reaper: their test forgot them."""
     left = []
+    takers = {os.getpid(), *(pid for pid in children_of(os.getpid()) if name_of(pid) == REAPER)}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
         try:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
                 fields = file.read().rsplit(")", 1)[1].split()
-            if int(fields[1]) != os.getpid():
+            if int(fields[1]) not in takers:
                 continue
             if fields[0] == "Z":
-                os.waitpid(int(entry), os.WNOHANG)
+                if int(fields[1]) == os.getpid():
+                    os.waitpid(int(entry), os.WNOHANG)
                 continue
-            if not services:
-                with open(f"/proc/{entry}/comm", encoding="utf-8") as file:
-                    if file.read().strip() in SERVICES:
-                        continue
+            if not services and name_of(entry) in SERVICES:
+                continue
             with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as file:
                 left.append((int(entry), file.read().replace("\0", " ").strip()))
         except (OSError, IndexError):
