@@ -133,7 +133,7 @@ on_pre_connect (freerdp *instance)
   rdpContext *context = instance->context;
   freerdp_settings_set_uint32 (context->settings, FreeRDP_OsMajorType, OSMAJORTYPE_UNIX);
   /* Here, because the library sets its own wishes just before. */
-  return sk_rdp_refuse_orders (context->settings)
+  return sk_rdp_offer_orders (context->settings)
          && PubSub_SubscribeChannelConnected (context->pubSub, on_channel_connected) >= 0
          && PubSub_SubscribeChannelDisconnected (context->pubSub, on_channel_disconnected) >= 0;
 }

@@ -37,7 +37,7 @@ sk_rdp_context_of (rdpContext *context)
 rdpContext *sk_rdp_context_new (SkRdpClient *client);
 void sk_rdp_context_free (rdpContext *context);
 gboolean sk_rdp_apply_offers (rdpSettings *settings);
-gboolean sk_rdp_refuse_orders (rdpSettings *settings);
+gboolean sk_rdp_offer_orders (rdpSettings *settings);
 gboolean sk_rdp_apply_target (const SkRdpTarget *target, rdpSettings *settings);
 
 /* In LoadChannels: asks for the channel, if the target names a player. */

@@ -97,11 +97,12 @@ sk_rdp_apply_offers (rdpSettings *settings)
 }
 
 gboolean
-sk_rdp_refuse_orders (rdpSettings *settings)
+sk_rdp_offer_orders (rdpSettings *settings)
 {
   BYTE *orders = freerdp_settings_get_pointer_writable (settings, FreeRDP_OrderSupport);
+  /* One order: copying a part of our own picture, for what scrolls. */
   for (gsize i = 0; orders && i < ORDERS; i++)
-    orders[i] = FALSE;
+    orders[i] = i == NEG_SCRBLT_INDEX;
   return orders != NULL;
 }
 

@@ -3,8 +3,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define TILE_BYTES (SK_TILE * 4)
-
 /* Eight megabytes in pages of two, where the kernel has them: the first picture touches all of it, and two
  * thousand page faults would take longer than encoding it. Without memory it aborts, as g_malloc does. */
 static guint8 *
@@ -84,7 +82,8 @@ sk_canvas_mark (SkCanvas *c, const SkRingRect *r)
       mark_tile (c, tx, ty, SK_TILE_CHECK);
 }
 
-/* Copies a tile's part of the guest's picture into the canvas; TRUE when that changed anything. */
+/* Copies a tile's part of the guest's picture into the canvas; TRUE when that changed anything. A row that
+ * changes while it is compared is marked again by the screen; what is encoded is the canvas's own copy. */
 static gboolean
 refresh_tile (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, guint tx, guint ty)
 {
@@ -98,13 +97,12 @@ refresh_tile (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, gui
   const gsize bytes = (gsize) (right - left) * 4;
   for (guint y = top; y < bottom; y++)
     {
-      guint8 copy[TILE_BYTES];
       guint8 *mine = c->pixels + (gsize) y * c->stride + (gsize) left * 4;
-      memcpy (copy, sk_ring_reader_row (ring, size, y - c->border.top) + (gsize) (left - c->border.left) * 4,
-              bytes);
-      if (memcmp (mine, copy, bytes) == 0)
+      const guint8 *theirs
+          = sk_ring_reader_row (ring, size, y - c->border.top) + (gsize) (left - c->border.left) * 4;
+      if (memcmp (mine, theirs, bytes) == 0)
         continue;
-      memcpy (mine, copy, bytes);
+      memcpy (mine, theirs, bytes);
       changed = TRUE;
     }
   return changed;

@@ -1,8 +1,8 @@
 /* What a viewer has seen: a private copy of the composed desktop (border, guest's picture, black where the
  * guest is smaller), and which 64 x 64 tiles of it may differ from the frame memory.
  *
- * A tile's pixels are copied out of the shared memory once, row by row, and compared and encoded from the
- * copy: what is encoded is what was compared, whatever the screen does meanwhile. One thread. */
+ * A tile's rows that differ are copied out of the shared memory into the canvas, and encoded from there: what
+ * is encoded is what the canvas says, whatever the screen does meanwhile. One thread. */
 #pragma once
 #include "rdp/border.h"
 #include "rdp/ring.h"

@@ -54,7 +54,7 @@ sk_encoder_reset (SkEncoder *e, guint width, guint height)
 static void
 add_part (SkFrameOut *f, SkPartKind kind, const SkTileRect *rect, const void *data, gsize length)
 {
-  const SkPart part = { kind, *rect, GSIZE_TO_POINTER (f->data->len), length };
+  const SkPart part = { kind, *rect, 0, GSIZE_TO_POINTER (f->data->len), length };
   g_array_append_val (f->parts, part);
   g_byte_array_append (f->data, data, (guint) length);
   f->part_max = MAX (f->part_max, length);
@@ -159,31 +159,51 @@ encode_bitmap (SkFrameOut *f, const SkCanvas *c, SkTileRect r, gsize max)
   return TRUE;
 }
 
-SkFrameOut *
-sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkTileRect *rects, guint n_rects,
-                   gsize message_max)
+static SkFrameOut *
+new_frame (const SkCanvas *c, const SkChanges *changes)
 {
-  g_autoptr (SkFrameOut) f = g_new0 (SkFrameOut, 1);
-  const gsize bitmap_max = rfx ? SK_ENCODE_BITMAP_MAX : SK_PLANAR_MAX;
+  SkFrameOut *f = g_new0 (SkFrameOut, 1);
   f->parts = g_array_new (FALSE, FALSE, sizeof (SkPart));
-  f->data = g_byte_array_sized_new (MIN (n_rects, 16) * 16384);
+  f->data = g_byte_array_sized_new (MIN (changes->n_rects, 16) * 16384);
   f->width = c->width;
   f->height = c->height;
+  for (guint i = 0; i < changes->n_moves; i++)
+    {
+      const SkPart move = { .kind = SK_PART_MOVE, .rect = changes->moves[i].to, .by = changes->moves[i].by };
+      g_array_append_val (f->parts, move);
+    }
+  return f;
+}
+
+/* As a bitmap, or onto the list of those for RemoteFX. */
+static void
+encode_tile (SkEncoder *e, SkFrameOut *f, gboolean rfx, const SkCanvas *c, const SkTileRect *tile)
+{
+  guint8 *still = &e->still_photo[(gsize) (tile->y / SK_TILE) * e->tiles_x + tile->x / SK_TILE];
+  if (rfx && *still > 0)
+    --*still;
+  else if (encode_bitmap (f, c, *tile, rfx ? SK_ENCODE_BITMAP_MAX : SK_PLANAR_MAX))
+    return;
+  else
+    *still = SK_ENCODE_PHOTO_PICTURES;
+  add_photo (e, tile);
+}
+
+SkFrameOut *
+sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChanges *changes, gsize message_max)
+{
+  g_autoptr (SkFrameOut) f = new_frame (c, changes);
   e->n_photos = 0;
-  for (guint i = 0; i < n_rects; i++)
-    for (guint x = 0; x < rects[i].width; x += SK_TILE)
-      {
-        const SkTileRect tile = { (guint16) (rects[i].x + x), rects[i].y,
-                                  (guint16) MIN (SK_TILE, rects[i].width - x), rects[i].height };
-        guint8 *still = &e->still_photo[(gsize) (tile.y / SK_TILE) * e->tiles_x + tile.x / SK_TILE];
-        if (rfx && *still > 0)
-          --*still;
-        else if (encode_bitmap (f, c, tile, bitmap_max))
-          continue;
-        else
-          *still = SK_ENCODE_PHOTO_PICTURES;
-        add_photo (e, &tile);
-      }
+  for (guint i = 0; i < changes->n_rects; i++)
+    {
+      const SkTileRect *r = &changes->rects[i];
+      for (guint x = 0; x < r->width; x += SK_TILE)
+        {
+          const SkTileRect tile
+              = { (guint16) (r->x + x), r->y, (guint16) MIN (SK_TILE, r->width - x), r->height };
+          encode_tile (e, f, rfx, c, &tile);
+        }
+    }
   if (!encode_photos (e, f, c, message_max))
     return NULL;
   finish (f);

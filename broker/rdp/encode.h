@@ -3,21 +3,23 @@
  * Text and plain areas go as lossless bitmaps, the rest as RemoteFX where the viewer has it: each 64 x 64
  * tile is tried as a bitmap first, and is one unless that gets large. */
 #pragma once
-#include "rdp/canvas.h"
+#include "rdp/scroll.h"
 #include <freerdp/codec/rfx.h>
 
 typedef enum
 {
   SK_PART_BITMAP = 1, /* planar, lossless: the bitmap at rect */
   SK_PART_RFX = 2,    /* a RemoteFX message (RLGR3) for the whole desktop: surface bits */
+  SK_PART_MOVE = 3,   /* no payload: the viewer copies what it has to rect, from `by` rows above */
 } SkPartKind;
 
 /* One update's payload. */
 typedef struct
 {
   SkPartKind kind;
-  SkTileRect rect; /* of a bitmap */
-  guint8 *data;    /* inside the frame's buffer once it is finished */
+  SkTileRect rect; /* of a bitmap, a move's target */
+  gint16 by;
+  guint8 *data; /* inside the frame's buffer once it is finished */
   gsize length;
 } SkPart;
 
@@ -55,7 +57,15 @@ void sk_encoder_clear (SkEncoder *e);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkEncoder, sk_encoder_clear)
 /* Another desktop or another viewer: RemoteFX starts over with its headers. */
 gboolean sk_encoder_reset (SkEncoder *e, guint width, guint height);
+/* What goes out: moves first, then rectangles. */
+typedef struct
+{
+  const SkMove *moves;
+  guint n_moves;
+  const SkTileRect *rects;
+  guint n_rects;
+} SkChanges;
 /* NULL when FreeRDP fails (memory). rfx: the viewer has RemoteFX. message_max: bytes that the viewer takes in
  * one update. */
-SkFrameOut *sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkTileRect *rects,
-                               guint n_rects, gsize message_max);
+SkFrameOut *sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChanges *changes,
+                               gsize message_max);

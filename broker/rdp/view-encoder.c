@@ -10,7 +10,7 @@ typedef struct
   SkEncoder encoder;
   SkCanvas canvas;
   SkRingSize size; /* of the last stable look; width 0: none yet */
-  gboolean rfx;
+  gboolean rfx, moves;
   gsize message_max;
   gboolean active, can_take, can_resize;
   guint viewer_width, viewer_height;
@@ -147,6 +147,7 @@ take_wishes (Encoder *e)
   if (sh->active)
     {
       e->rfx = sh->rfx;
+      e->moves = sh->moves;
       e->message_max = sh->message_max;
     }
   if (sh->restart)
@@ -178,10 +179,13 @@ static gboolean
 make_frame (Encoder *e)
 {
   SkView *v = e->view;
-  guint n = sk_canvas_update (&e->canvas, &v->ring, &e->size, e->rects);
-  if (n == 0)
+  SkMove moves[SK_SCROLL_MOVES_MAX];
+  const guint n_moves = e->moves ? sk_scroll_find (&e->canvas, &v->ring, &e->size, moves) : 0;
+  const guint n_rects = sk_canvas_update (&e->canvas, &v->ring, &e->size, e->rects);
+  if (n_rects == 0 && n_moves == 0)
     return FALSE;
-  SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->rfx, &e->canvas, e->rects, n,
+  const SkChanges changes = { moves, n_moves, e->rects, n_rects };
+  SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->rfx, &e->canvas, &changes,
                                          e->message_max - MIN (e->message_max, SK_VIEW_UPDATE_HEADERS));
   if (!frame)
     {

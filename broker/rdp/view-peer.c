@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <openssl/tls1.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@
 #define RESIZE_EVERY_US (250 * 1000)
 /* How often a socket without acknowledgements is looked at while it is full. */
 #define OUTQ_POLL_MS 5
+/* [MS-RDPBCGR] 2.2.7.1.3, orderSupport */
+#define ORDERS 32
 
 static SkView *
 view_of (rdpContext *context)
@@ -100,6 +103,13 @@ has_rfx (const rdpSettings *settings)
              & SURFCMDS_STREAM_SURFACE_BITS);
 }
 
+static gboolean
+has_moves (const rdpSettings *settings)
+{
+  const BYTE *orders = freerdp_settings_get_pointer (settings, FreeRDP_OrderSupport);
+  return orders && orders[NEG_SCRBLT_INDEX];
+}
+
 static BOOL
 on_activate (freerdp_peer *peer)
 {
@@ -114,6 +124,7 @@ on_activate (freerdp_peer *peer)
   SkViewShared *sh = &v->shared;
   sh->active = sh->can_take = TRUE;
   sh->rfx = has_rfx (settings);
+  sh->moves = has_moves (settings);
   sh->can_resize = freerdp_settings_get_bool (settings, FreeRDP_DesktopResize);
   sh->message_max = freerdp_settings_get_uint32 (settings, FreeRDP_MultifragMaxRequestSize);
   sh->pointer_changed = TRUE;
@@ -218,6 +229,9 @@ set_settings (rdpSettings *settings)
   for (gsize i = 0; i < G_N_ELEMENTS (on); i++)
     if (!freerdp_settings_set_bool (settings, on[i], TRUE))
       return FALSE;
+  BYTE *orders = freerdp_settings_get_pointer_writable (settings, FreeRDP_OrderSupport);
+  memset (orders, 0, ORDERS);
+  orders[NEG_SCRBLT_INDEX] = TRUE;
   return freerdp_settings_set_uint32 (settings, FreeRDP_ColorDepth, 32)
          && freerdp_settings_set_uint32 (settings, FreeRDP_EncryptionLevel, ENCRYPTION_LEVEL_NONE)
          && freerdp_settings_set_uint32 (settings, FreeRDP_MultifragMaxRequestSize, SK_VIEW_MULTIFRAGMENT)

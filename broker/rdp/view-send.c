@@ -48,6 +48,40 @@ send_bitmap (SkView *v, const SkPart *p)
   return context->update->BitmapUpdate (context, &update);
 }
 
+/* A primary drawing order ([MS-RDPEGDI] 2.2.2.2.1.1.2.7): the only one we send. */
+#define SRCCOPY 0xcc
+
+static gboolean
+send_move (SkView *v, const SkPart *p)
+{
+  rdpUpdate *update = v->peer->context->update;
+  const SCRBLT_ORDER order = { .nLeftRect = p->rect.x,
+                               .nTopRect = p->rect.y,
+                               .nWidth = p->rect.width,
+                               .nHeight = p->rect.height,
+                               .bRop = SRCCOPY,
+                               .nXSrc = p->rect.x,
+                               .nYSrc = p->rect.y - p->by };
+  /* FreeRDP collects orders until the paint ends. */
+  return update->BeginPaint (v->peer->context) && update->primary->ScrBlt (v->peer->context, &order)
+         && update->EndPaint (v->peer->context);
+}
+
+static gboolean
+send_part (SkView *v, const SkFrameOut *f, const SkPart *p)
+{
+  switch (p->kind)
+    {
+    case SK_PART_BITMAP:
+      return send_bitmap (v, p);
+    case SK_PART_RFX:
+      return send_rfx (v, f, p);
+    case SK_PART_MOVE:
+      return send_move (v, p);
+    }
+  return FALSE;
+}
+
 static gboolean
 send_marker (SkView *v, guint32 action, guint32 frame_id)
 {
@@ -121,10 +155,7 @@ sk_view_send_frame (SkView *v, SkFrameOut *f)
     return FALSE;
   gboolean sent = send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id);
   for (guint i = 0; i < f->parts->len && sent; i++)
-    {
-      const SkPart *p = &g_array_index (f->parts, SkPart, i);
-      sent = p->kind == SK_PART_RFX ? send_rfx (v, f, p) : send_bitmap (v, p);
-    }
+    sent = send_part (v, f, &g_array_index (f->parts, SkPart, i));
   sent = sent && send_marker (v, SURFACECMD_FRAMEACTION_END, frame_id);
   return sk_view_send_end (v) && sent;
 }

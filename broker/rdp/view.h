@@ -51,6 +51,7 @@ typedef struct
   gboolean send_all;   /* the viewer wants everything again */
   gboolean restart;    /* the waiting picture does not fit the viewer: make another */
   gboolean rfx;        /* it has RemoteFX */
+  gboolean moves;      /* it copies parts of its own picture: the ScrBlt order */
   guint width, height; /* desktop as the viewer has it; 0 before the first activation */
   gboolean can_resize;
   gsize message_max;

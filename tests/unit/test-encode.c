@@ -220,7 +220,8 @@ test_planar_is_lossless (Fixture *f, gconstpointer data)
       paint (f, x, y, g_test_rand_int () & 0xffffff);
   g_assert_true (sk_encoder_init (&e) && sk_encoder_reset (&e, c->width, c->height));
   guint n = update (f);
-  g_autoptr (SkFrameOut) frame = sk_encoder_encode (&e, FALSE, c, f->rects, n, 65536);
+  g_autoptr (SkFrameOut) frame
+      = sk_encoder_encode (&e, FALSE, c, &(SkChanges){ .rects = f->rects, .n_rects = n }, 65536);
   g_assert_nonnull (frame);
   g_assert_false (frame->needs_rfx);
   g_autofree guint8 *got = g_malloc0 ((gsize) c->stride * c->height);
@@ -260,7 +261,7 @@ test_planar_runs (void)
         }
       const gsize length = sk_planar_encode (pixels, width * 4, width, height, out, sizeof out);
       g_assert_cmpuint (length, >, 0);
-      const SkPart part = { SK_PART_BITMAP, { 0, 0, (guint16) width, (guint16) height }, out, length };
+      const SkPart part = { SK_PART_BITMAP, { 0, 0, (guint16) width, (guint16) height }, 0, out, length };
       decode_bitmap (&part, got, width * 4);
       for (guint y = 0; y < height; y++)
         for (guint x = 0; x < width; x++)
@@ -296,7 +297,8 @@ test_rfx_is_close (Fixture *f, gconstpointer data)
                  | (guint) g_test_rand_int_range (90, 98));
   guint n = update (f);
   /* a small limit: several messages, each within it */
-  g_autoptr (SkFrameOut) frame = sk_encoder_encode (&e, TRUE, c, f->rects, n, 40000);
+  g_autoptr (SkFrameOut) frame
+      = sk_encoder_encode (&e, TRUE, c, &(SkChanges){ .rects = f->rects, .n_rects = n }, 40000);
   g_assert_nonnull (frame);
   g_assert_true (frame->needs_rfx);
   g_assert_cmpuint (frame->part_max, <=, 40000);
