@@ -5,6 +5,22 @@
 #include <string.h>
 #include <winpr/stream.h>
 
+/* ---- together ---- */
+
+/* A picture has up to some hundred updates: written one by one, each would be a TLS record, a system call
+ * here and one at the viewer. */
+#define BATCH_BYTES 65536
+
+static gboolean
+flush_batch (SkView *v, rdpTransport *transport)
+{
+  if (Stream_GetPosition (v->batch) == 0)
+    return TRUE;
+  const gboolean sent = v->write_pdu (transport, v->batch) >= 0;
+  Stream_SetPosition (v->batch, 0);
+  return sent;
+}
+
 static gboolean
 send_rfx (SkView *v, const SkFrameOut *f, const SkPart *p)
 {
@@ -48,23 +64,43 @@ send_bitmap (SkView *v, const SkPart *p)
   return context->update->BitmapUpdate (context, &update);
 }
 
-/* A primary drawing order ([MS-RDPEGDI] 2.2.2.2.1.1.2.7): the only one we send. */
+/* One fast-path update with one primary drawing order: [MS-RDPBCGR] 2.2.9.1.2.1.2, [MS-RDPEGDI]
+ * 2.2.2.2.1.1.2.7 (ScrBlt). Of our own because FreeRDP 3.10's sender refuses unless its buffer is full. */
+#define MOVE_BYTES 24
+#define FASTPATH_ORDERS 0x00 /* whole, not compressed */
+#define STANDARD_TYPE_CHANGE 0x09
+#define SCRBLT 0x02
+#define ALL_SEVEN_FIELDS 0x7f
 #define SRCCOPY 0xcc
+
+static void
+write_move (const SkPart *p, guint8 out[MOVE_BYTES])
+{
+  const guint16 fields[] = { p->rect.x, p->rect.y, p->rect.width, p->rect.height };
+  const guint16 source[] = { p->rect.x, (guint16) (p->rect.y - p->by) };
+  guint8 *at = out;
+  const guint8 head[] = { 0, 0x80, MOVE_BYTES,           FASTPATH_ORDERS, MOVE_BYTES - 6,  0,
+                          1, 0,    STANDARD_TYPE_CHANGE, SCRBLT,          ALL_SEVEN_FIELDS };
+  memcpy (at, head, sizeof head);
+  at += sizeof head;
+  for (gsize i = 0; i < G_N_ELEMENTS (fields); i++, at += 2)
+    memcpy (at, &(guint16){ GUINT16_TO_LE (fields[i]) }, 2);
+  *at++ = SRCCOPY;
+  for (gsize i = 0; i < G_N_ELEMENTS (source); i++, at += 2)
+    memcpy (at, &(guint16){ GUINT16_TO_LE (source[i]) }, 2);
+  G_STATIC_ASSERT (sizeof head + sizeof fields + 1 + sizeof source == MOVE_BYTES);
+}
 
 static gboolean
 send_move (SkView *v, const SkPart *p)
 {
-  rdpUpdate *update = v->peer->context->update;
-  const SCRBLT_ORDER order = { .nLeftRect = p->rect.x,
-                               .nTopRect = p->rect.y,
-                               .nWidth = p->rect.width,
-                               .nHeight = p->rect.height,
-                               .bRop = SRCCOPY,
-                               .nXSrc = p->rect.x,
-                               .nYSrc = p->rect.y - p->by };
-  /* FreeRDP collects orders until the paint ends. */
-  return update->BeginPaint (v->peer->context) && update->primary->ScrBlt (v->peer->context, &order)
-         && update->EndPaint (v->peer->context);
+  guint8 out[MOVE_BYTES];
+  write_move (p, out);
+  if (Stream_GetRemainingCapacity (v->batch) < sizeof out
+      && !flush_batch (v, freerdp_get_transport (v->peer->context)))
+    return FALSE;
+  Stream_Write (v->batch, out, sizeof out);
+  return TRUE;
 }
 
 static gboolean
@@ -88,22 +124,6 @@ send_marker (SkView *v, guint32 action, guint32 frame_id)
   rdpContext *context = v->peer->context;
   const SURFACE_FRAME_MARKER marker = { action, frame_id };
   return !v->has_acks || context->update->SurfaceFrameMarker (context, &marker);
-}
-
-/* ---- together ---- */
-
-/* A picture has up to some hundred updates: written one by one, each would be a TLS record, a system call
- * here and one at the viewer. */
-#define BATCH_BYTES 65536
-
-static gboolean
-flush_batch (SkView *v, rdpTransport *transport)
-{
-  if (Stream_GetPosition (v->batch) == 0)
-    return TRUE;
-  const gboolean sent = v->write_pdu (transport, v->batch) >= 0;
-  Stream_SetPosition (v->batch, 0);
-  return sent;
 }
 
 static int
