@@ -82,18 +82,24 @@ sk_canvas_mark (SkCanvas *c, const SkRingRect *r)
       mark_tile (c, tx, ty, SK_TILE_CHECK);
 }
 
-/* Copies a tile's part of the guest's picture into the canvas; TRUE when that changed anything. A row that
- * changes while it is compared is marked again by the screen; what is encoded is the canvas's own copy. */
-static gboolean
+typedef struct
+{
+  guint top, bottom; /* rows of the canvas; equal: none */
+} Rows;
+
+/* Copies a tile's part of the guest's picture into the canvas; returns the rows from the first that changed
+ * to the last. A row that changes while it is compared is marked again by the screen; what is encoded is the
+ * canvas's own copy. */
+static Rows
 refresh_tile (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, guint tx, guint ty)
 {
   const guint guest_right = c->border.left + MIN (c->guest_width, size->width);
   const guint guest_bottom = c->border.top + MIN (c->guest_height, size->height);
   guint left = MAX (tx * SK_TILE, c->border.left), top = MAX (ty * SK_TILE, c->border.top);
   guint right = MIN ((tx + 1) * SK_TILE, guest_right), bottom = MIN ((ty + 1) * SK_TILE, guest_bottom);
-  gboolean changed = FALSE;
+  Rows changed = { 0 };
   if (left >= right)
-    return FALSE;
+    return changed;
   const gsize bytes = (gsize) (right - left) * 4;
   for (guint y = top; y < bottom; y++)
     {
@@ -103,22 +109,19 @@ refresh_tile (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, gui
       if (memcmp (mine, theirs, bytes) == 0)
         continue;
       memcpy (mine, theirs, bytes);
-      changed = TRUE;
+      if (changed.bottom == 0)
+        changed.top = y;
+      changed.bottom = y + 1;
     }
   return changed;
 }
 
 static void
-add_tile (const SkCanvas *c, SkTileRect *rects, guint *n, guint tx, guint ty)
+add_tile (const SkCanvas *c, SkTileRect *rects, guint *n, guint tx, Rows rows)
 {
-  guint x = tx * SK_TILE, y = ty * SK_TILE;
-  guint width = MIN (SK_TILE, c->width - x);
-  SkTileRect *last = *n > 0 ? &rects[*n - 1] : NULL;
-  if (last && last->y == y && last->x + (guint) last->width == x)
-    last->width = (guint16) (last->width + width);
-  else
-    rects[(*n)++]
-        = (SkTileRect){ (guint16) x, (guint16) y, (guint16) width, (guint16) MIN (SK_TILE, c->height - y) };
+  const guint x = tx * SK_TILE;
+  rects[(*n)++] = (SkTileRect){ (guint16) x, (guint16) rows.top, (guint16) MIN (SK_TILE, c->width - x),
+                                (guint16) (rows.bottom - rows.top) };
 }
 
 guint
@@ -134,8 +137,11 @@ sk_canvas_update (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size,
           continue;
         *tile = SK_TILE_CLEAN;
         c->n_dirty--;
-        if (refresh_tile (c, ring, size, tx, ty) || state == SK_TILE_FORCE)
-          add_tile (c, ret_rects, &n, tx, ty);
+        Rows rows = refresh_tile (c, ring, size, tx, ty);
+        if (state == SK_TILE_FORCE)
+          rows = (Rows){ ty * SK_TILE, MIN ((ty + 1) * SK_TILE, c->height) };
+        if (rows.bottom > rows.top)
+          add_tile (c, ret_rects, &n, tx, rows);
       }
   return n;
 }

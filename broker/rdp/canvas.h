@@ -44,7 +44,7 @@ typedef struct
   guint16 x, y, width, height;
 } SkTileRect;
 
-/* Looks at the dirty tiles, brings them up to date and writes the rectangles that have to be sent: runs of
- * neighbouring tiles. ret_rects: room for tiles_x * tiles_y. Returns their number; every tile is clean then.
- */
+/* Looks at the dirty tiles, brings them up to date and writes the rectangles that have to be sent: of each
+ * tile that changed its whole width, and the rows from the first to the last that changed. ret_rects: room
+ * for tiles_x * tiles_y. Returns their number; every tile is clean then. */
 guint sk_canvas_update (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, SkTileRect *ret_rects);

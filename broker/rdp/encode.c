@@ -175,18 +175,20 @@ new_frame (const SkCanvas *c, const SkChanges *changes)
   return f;
 }
 
-/* As a bitmap, or onto the list of those for RemoteFX. */
+/* The rows of a tile that changed as a bitmap, or the whole tile onto the list of those for RemoteFX. */
 static void
-encode_tile (SkEncoder *e, SkFrameOut *f, gboolean rfx, const SkCanvas *c, const SkTileRect *tile)
+encode_tile (SkEncoder *e, SkFrameOut *f, gboolean rfx, const SkCanvas *c, const SkTileRect *rows)
 {
-  guint8 *still = &e->still_photo[(gsize) (tile->y / SK_TILE) * e->tiles_x + tile->x / SK_TILE];
+  const guint top = rows->y / SK_TILE * SK_TILE;
+  const SkTileRect tile = { rows->x, (guint16) top, rows->width, (guint16) MIN (SK_TILE, c->height - top) };
+  guint8 *still = &e->still_photo[(gsize) (top / SK_TILE) * e->tiles_x + tile.x / SK_TILE];
   if (rfx && *still > 0)
     --*still;
-  else if (encode_bitmap (f, c, *tile, rfx ? SK_ENCODE_BITMAP_MAX : SK_PLANAR_MAX))
+  else if (encode_bitmap (f, c, *rows, rfx ? SK_ENCODE_BITMAP_MAX : SK_PLANAR_MAX))
     return;
   else
     *still = SK_ENCODE_PHOTO_PICTURES;
-  add_photo (e, tile);
+  add_photo (e, &tile);
 }
 
 SkFrameOut *
@@ -195,15 +197,7 @@ sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChange
   g_autoptr (SkFrameOut) f = new_frame (c, changes);
   e->n_photos = 0;
   for (guint i = 0; i < changes->n_rects; i++)
-    {
-      const SkTileRect *r = &changes->rects[i];
-      for (guint x = 0; x < r->width; x += SK_TILE)
-        {
-          const SkTileRect tile
-              = { (guint16) (r->x + x), r->y, (guint16) MIN (SK_TILE, r->width - x), r->height };
-          encode_tile (e, f, rfx, c, &tile);
-        }
-    }
+    encode_tile (e, f, rfx, c, &changes->rects[i]);
   if (!encode_photos (e, f, c, message_max))
     return NULL;
   finish (f);
