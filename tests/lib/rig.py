@@ -256,7 +256,23 @@ class Rig:
             directory = os.path.join(BUILD, 'guest')
             run(os.path.join(TOP, 'agent', 'guest', 'build-image'), '--agent', binary('sekisho-agent'), '--output', directory,
                 capture_output=False, stdout=sys.stderr)
-        return self.api('POST', '/1.0/images', {'name': 'default', 'path': directory})['name']
+        return self.api('POST', '/1.0/images', {'name': 'default', 'path': self.reachable(directory)})['name']
+
+    def reachable(self, directory):
+        """The folder, or links to its files where QEMU's user can get at them: a tree below /root is root's alone."""
+        parents = [directory]
+        while parents[-1] != '/':
+            parents.append(os.path.dirname(parents[-1]))
+        if all(os.stat(parent).st_mode & 0o001 for parent in parents):
+            return directory
+        links = os.path.join(self.dir, 'image')
+        os.makedirs(links, exist_ok=True)
+        for name in os.listdir(directory):
+            try:
+                os.link(os.path.join(directory, name), os.path.join(links, name))
+            except OSError:
+                shutil.copy(os.path.join(directory, name), links)
+        return links
 
     # What exists outside the broker
     def domains(self):
