@@ -124,22 +124,20 @@ take_guest_size (SkScreen *s)
   return TRUE;
 }
 
-/* FreeRDP prepares every decoder it has; the guest may use two. */
+/* FreeRDP prepares every decoder it has; the guest may use none of them (screen-bitmap.c). */
 static gboolean
-keep_two_codecs (rdpContext *context, guint width, guint height)
+drop_codecs (rdpContext *context)
 {
   freerdp_client_codecs_free (context->codecs);
   context->codecs = freerdp_client_codecs_new (THREADING_FLAGS_DISABLE_THREADS);
-  return context->codecs
-         && freerdp_client_codecs_prepare (context->codecs, FREERDP_CODEC_INTERLEAVED | FREERDP_CODEC_PLANAR,
-                                           width, height);
+  return context->codecs != NULL;
 }
 
 static BOOL
 on_desktop_resize (rdpContext *context)
 {
   SkScreen *s = screen_of (context);
-  if (!take_guest_size (s) || !keep_two_codecs (context, s->width, s->height)
+  if (!take_guest_size (s) || !drop_codecs (context)
       || !gdi_resize_ex (context->gdi, s->width, s->height, sk_ring_stride (s->width), PIXEL_FORMAT_BGRX32,
                          sk_ring_pixels (s->ring), NULL))
     return FALSE;
@@ -166,11 +164,12 @@ on_post_connect (freerdp *instance)
 {
   rdpContext *context = instance->context;
   SkScreen *s = screen_of (context);
-  if (!take_guest_size (s) || !keep_two_codecs (context, s->width, s->height)
+  if (!take_guest_size (s) || !drop_codecs (context)
       || !gdi_init_ex (instance, PIXEL_FORMAT_BGRX32, sk_ring_stride (s->width), sk_ring_pixels (s->ring),
                        NULL))
     return FALSE;
   sk_screen_pointer_register (context);
+  sk_screen_bitmap_register (context);
   context->update->BeginPaint = on_begin_paint;
   context->update->EndPaint = on_end_paint;
   context->update->DesktopResize = on_desktop_resize;

@@ -54,6 +54,8 @@ typedef struct
   DispClientContext *disp;
   gboolean disp_ready;
   SkMonitors wish, told; /* of the guest; n is 0 when there is none */
+  guint8 *scratch;       /* of the bitmap decoder */
+  gsize scratch_bytes;
   gint64 resize_sent;
   guint16 sound_channel; /* 0: not looked up yet */
   SkSoundClient sound;
@@ -86,6 +88,9 @@ gboolean sk_screen_configure (SkScreen *screen);
 /* Marks a rectangle of the picture; views are woken a little later. */
 void sk_screen_mark (SkScreen *screen, gint x, gint y, gint width, gint height);
 void sk_screen_mark_all (SkScreen *screen);
+
+/* screen-bitmap.c: the only way of the guest's pixels into the frame memory */
+void sk_screen_bitmap_register (rdpContext *context);
 
 /* screen-pointer.c */
 void sk_screen_pointer_register (rdpContext *context);
