@@ -14,6 +14,9 @@
 /* What a host can sanely say: 2020 to 2100. */
 #define CLOCK_LOWEST_US (G_GINT64_CONSTANT (1577836800) * G_USEC_PER_SEC)
 #define CLOCK_HIGHEST_US (G_GINT64_CONSTANT (4102444800) * G_USEC_PER_SEC)
+/* Percent, [MS-RDPEDISP] 2.2.2.2.1. */
+#define SCALE_LOWEST 100
+#define SCALE_HIGHEST 500
 /* What a screen can be: FreeRDP's and xrdp's bounds. */
 #define SIZE_LOWEST 200
 #define SIZE_HIGHEST 8192
@@ -115,6 +118,15 @@ handle_resize_hint (SkAgent *agent, const SkMessage *m)
 }
 
 static void
+handle_scale (SkAgent *agent, const SkMessage *m)
+{
+  const gboolean good = m->n[0] >= SCALE_LOWEST && m->n[0] <= SCALE_HIGHEST;
+  if (good)
+    sk_session_set_scale (agent->session, (guint) m->n[0]);
+  say_result (agent, m->id, good, good ? "told" : "not a scale");
+}
+
+static void
 on_probe_done (guint32 id, SkProbeResult result, const char *detail, gpointer data)
 {
   SkAgent *agent = data;
@@ -155,6 +167,9 @@ handle_message (SkAgent *agent, const SkMessage *m)
       break;
     case SK_AGENT_RESIZE_HINT:
       handle_resize_hint (agent, m);
+      break;
+    case SK_AGENT_SCALE:
+      handle_scale (agent, m);
       break;
     case SK_AGENT_PROBE:
       handle_probe (agent, m);

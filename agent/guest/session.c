@@ -24,6 +24,7 @@ struct _SkSession
   guint on_listener, on_peer;
   char line[LINE_MAX_BYTES];
   gsize filled;
+  guint scale; /* percent; 0: nobody said */
 };
 
 static void
@@ -96,6 +97,27 @@ on_peer_readable (int fd, GIOCondition condition, gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* A line that the session's socket does not take at once (it holds 200 KB) is refused: the session hangs. */
+static gboolean
+session_say (SkSession *session, const char *line)
+{
+  if (session->peer < 0)
+    return FALSE;
+  gsize length = strlen (line);
+  if (send (session->peer, line, length, MSG_NOSIGNAL) == (gssize) length)
+    return TRUE;
+  session_drop_peer (session);
+  return FALSE;
+}
+
+static void
+say_scale (SkSession *session)
+{
+  g_autofree char *line = g_strdup_printf ("scale %u\n", session->scale);
+  if (!session_say (session, line))
+    sk_debug (SK_FIELDS ("peer", "session"), "no session yet");
+}
+
 /* ---- the socket ---- */
 
 static gboolean
@@ -117,6 +139,8 @@ on_connection (int listener, GIOCondition condition, gpointer data)
   session_drop_peer (session);
   session->peer = sk_steal_fd (&fd);
   session->on_peer = g_unix_fd_add (session->peer, G_IO_IN, on_peer_readable, session);
+  if (session->scale)
+    say_scale (session);
   return G_SOURCE_CONTINUE;
 }
 
@@ -156,19 +180,6 @@ sk_session_free (SkSession *session)
   g_free (session);
 }
 
-/* A line that the session's socket does not take at once (it holds 200 KB) is refused: the session hangs. */
-static gboolean
-session_say (SkSession *session, const char *line)
-{
-  if (session->peer < 0)
-    return FALSE;
-  gsize length = strlen (line);
-  if (send (session->peer, line, length, MSG_NOSIGNAL) == (gssize) length)
-    return TRUE;
-  session_drop_peer (session);
-  return FALSE;
-}
-
 gboolean
 sk_session_open_url (SkSession *session, guint32 id, const char *url)
 {
@@ -182,4 +193,11 @@ sk_session_set_size (SkSession *session, guint width, guint height)
   g_autofree char *line = g_strdup_printf ("size %u %u\n", width, height);
   if (!session_say (session, line))
     sk_debug (SK_FIELDS ("peer", "session"), "no session yet");
+}
+
+void
+sk_session_set_scale (SkSession *session, guint percent)
+{
+  session->scale = percent;
+  say_scale (session);
 }

@@ -3,7 +3,7 @@
  * id is checked, lines are bounded, and all it can do is claim that a browser is on screen.
  *
  * Lines:  session → agent   "browser-ready" · "opened ID 0|1 TEXT"
- *         agent → session   "open ID URL" · "size WIDTH HEIGHT" */
+ *         agent → session   "open ID URL" · "size WIDTH HEIGHT" · "scale PERCENT" */
 #pragma once
 #include <gio/gio.h>
 
@@ -25,6 +25,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkSession, sk_session_free)
 /* FALSE when nobody is there to do it. `opened` follows, unless the session goes away. */
 gboolean sk_session_open_url (SkSession *session, guint32 id, const char *url);
 void sk_session_set_size (SkSession *session, guint width, guint height);
+/* Said again to a session that comes later. */
+void sk_session_set_scale (SkSession *session, guint percent);
 
 /* http or https, a host, nothing that is not a URL. Both ends ask. */
 gboolean sk_url_is_acceptable (const char *untrusted_url);

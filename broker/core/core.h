@@ -65,6 +65,9 @@
 #define SK_KEYBOARD_LAYOUT 0x00000411
 
 typedef struct _SkCore SkCore;
+/* A core that came back does not know what the guest was told. */
+#define SK_VM_SCALE_UNKNOWN G_MAXUINT
+
 typedef struct _SkLiveVm SkLiveVm;
 typedef struct _SkLivePool SkLivePool;
 typedef struct _SkLiveSession SkLiveSession;
@@ -111,6 +114,8 @@ struct _SkLiveVm
   gboolean picture, browser_ready, home_asked, home_open, time_due;
   gboolean probing; /* doctor uses it */
   char *url_due;
+  guint scale, scale_due; /* percent: what the guest was told (0: nothing), is to be told (0: nothing) */
+  gboolean scale_busy;    /* ... and has not answered yet */
   guint boot_timer, settle_timer;
   gint64 boot_began, settle_began, frames_since;
   guint64 frames;
@@ -203,6 +208,8 @@ void sk_live_vm_retire (SkLiveVm *vm, const char *reason);
 void sk_live_vm_fail (SkLiveVm *vm, const char *reason);
 void sk_live_vm_stopped (SkLiveVm *vm, const char *why);
 void sk_live_vm_open_url (SkLiveVm *vm, const char *url);
+/* How large the guest's programs are to draw. */
+void sk_live_vm_set_scale (SkLiveVm *vm, guint untrusted_percent);
 /* After a restart of the core: an agent for a VM that is kept; its domain is there. */
 void sk_live_vm_adopt (SkLiveVm *vm, gboolean running);
 /* After a restart: it was dying already. */

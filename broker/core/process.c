@@ -303,6 +303,9 @@ take_message (SkProcess *self, const SkMessage *m, int *fds)
     case SK_SCREEN_MEMORY:
       take_memory (self, fds);
       break;
+    case SK_VIEW_SCALE:
+      sk_worker_emit_scale (SK_WORKER (self), (guint) m->n[0]);
+      break;
     default: /* PONG */
       break;
     }

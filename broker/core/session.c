@@ -267,7 +267,15 @@ on_view_died (SkWorker *view, const char *why, gpointer data)
   view_gone (session);
 }
 
-static const SkWorkerListener view_listener = { NULL, on_view_state, on_view_died };
+static void
+on_view_scale (SkWorker *view, guint untrusted_percent, gpointer data)
+{
+  SkLiveSession *session = data;
+  if (session->vm)
+    sk_live_vm_set_scale (session->vm, untrusted_percent);
+}
+
+static const SkWorkerListener view_listener = { NULL, on_view_state, on_view_died, on_view_scale };
 
 static void
 on_reserved_died (SkWorker *view, const char *why, gpointer data)

@@ -4,6 +4,10 @@
 #include "core/vm-private.h"
 #include "rdp/border.h"
 
+/* [MS-RDPEDISP] 2.2.2.2.1: percent. A guest begins with the lowest. */
+#define SK_VM_SCALE_MIN 100
+#define SK_VM_SCALE_MAX 500
+
 static void check_boot (SkLiveVm *vm);
 static void on_agent_lost (const char *why, gpointer data);
 static void on_boot_timeout (gpointer data);
@@ -45,6 +49,30 @@ call_url (SkLiveVm *vm, const char *url)
   sk_agent_link_call (vm->agent, &message, SK_OP_FAST_MS, on_url_opened, sk_live_vm_ref (vm));
 }
 
+static void
+on_scale_set (gboolean ok, const char *untrusted_text, char **untrusted_lines, const GError *error,
+              gpointer data)
+{
+  g_autoptr (SkLiveVm) vm = data;
+  vm->scale_busy = FALSE;
+  if (!vm->core)
+    return;
+  if (!ok)
+    sk_warn (SK_FIELDS ("vm", vm->row->id), "the guest did not take the scale: %s",
+             error ? error->message : untrusted_text);
+  sk_vm_talk (vm);
+}
+
+static void
+call_scale (SkLiveVm *vm)
+{
+  const SkMessage message = { .type = SK_AGENT_SCALE, .n = { vm->scale_due } };
+  vm->scale = vm->scale_due;
+  vm->scale_due = 0;
+  vm->scale_busy = TRUE;
+  sk_agent_link_call (vm->agent, &message, SK_OP_FAST_MS, on_scale_set, sk_live_vm_ref (vm));
+}
+
 /* What the guest is to be told, as soon as it can hear: the time first (certificates depend on it). */
 void
 sk_vm_talk (SkLiveVm *vm)
@@ -57,6 +85,8 @@ sk_vm_talk (SkLiveVm *vm)
       vm->time_due = FALSE;
       sk_agent_link_call (vm->agent, &message, SK_OP_FAST_MS, on_time_set, sk_live_vm_ref (vm));
     }
+  if (vm->scale_due && !vm->scale_busy && vm->row->state == SK_VM_ATTACHED)
+    call_scale (vm);
   if (vm->url_due && vm->row->state == SK_VM_ATTACHED)
     {
       g_autofree char *url = g_steal_pointer (&vm->url_due);
@@ -69,6 +99,15 @@ sk_live_vm_open_url (SkLiveVm *vm, const char *url)
 {
   g_free (vm->url_due);
   vm->url_due = g_strdup (url);
+  sk_vm_talk (vm);
+}
+
+/* A view may say what it likes, as often as it likes: one call at a time, the newest value. */
+void
+sk_live_vm_set_scale (SkLiveVm *vm, guint untrusted_percent)
+{
+  const guint percent = CLAMP (untrusted_percent, SK_VM_SCALE_MIN, SK_VM_SCALE_MAX);
+  vm->scale_due = percent == (vm->scale ? vm->scale : SK_VM_SCALE_MIN) ? 0 : percent;
   sk_vm_talk (vm);
 }
 

@@ -357,6 +357,7 @@ void
 sk_live_vm_adopt (SkLiveVm *vm, gboolean running)
 {
   vm->running = running;
+  vm->scale = SK_VM_SCALE_UNKNOWN;
   sk_vm_connect_agent (vm);
   if (vm->row->state == SK_VM_ATTACHED)
     {

@@ -155,6 +155,14 @@ sk_worker_emit_state (SkWorker *self, guint state, guint detail, const char *unt
 }
 
 void
+sk_worker_emit_scale (SkWorker *self, guint untrusted_percent)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  if (!priv->dead && priv->listener && priv->listener->scale)
+    priv->listener->scale (self, untrusted_percent, priv->listener_data);
+}
+
+void
 sk_worker_emit_died (SkWorker *self, const char *why)
 {
   SkWorkerPrivate *priv = PRIVATE (self);

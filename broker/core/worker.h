@@ -40,6 +40,8 @@ typedef struct
   void (*state) (SkWorker *, guint state, guint detail, const char *untrusted_text, gpointer data);
   /* The process is gone, or broke its protocol and was killed. Comes once; nothing after it. */
   void (*died) (SkWorker *, const char *why, gpointer data);
+  /* A view's viewer enlarges its desktop by so much; nullable. */
+  void (*scale) (SkWorker *, guint untrusted_percent, gpointer data);
 } SkWorkerListener;
 
 struct _SkWorkerClass
@@ -101,3 +103,4 @@ void sk_worker_set_job (SkWorker *, const char *session, guint number);
 void sk_worker_emit_ready (SkWorker *, gboolean busy, const char *fingerprint);
 void sk_worker_emit_state (SkWorker *, guint state, guint detail, const char *untrusted_text);
 void sk_worker_emit_died (SkWorker *, const char *why);
+void sk_worker_emit_scale (SkWorker *, guint untrusted_percent);

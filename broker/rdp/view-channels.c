@@ -115,7 +115,10 @@ read_disp (SkView *v)
     {
       SkMonitors monitors;
       if (sk_disp_parse_layout (untrusted, MIN (n, sizeof untrusted), &monitors))
-        sk_view_ask_monitors (v, &monitors);
+        {
+          sk_view_ask_monitors (v, &monitors);
+          sk_view_tell_scale (v, monitors.scale);
+        }
       else
         sk_worker_log (v->worker, G_LOG_LEVEL_MESSAGE, "display control: bad layout of %lu bytes",
                        (gulong) n);

@@ -117,6 +117,16 @@ sk_view_ask_monitors (SkView *v, const SkMonitors *monitors)
 }
 
 void
+sk_view_tell_scale (SkView *v, guint percent)
+{
+  if ((v->flags & SK_VIEW_FIXED_SIZE) || percent == v->told_scale)
+    return;
+  const SkMessage m = { .type = SK_VIEW_SCALE, .n = { percent } };
+  v->told_scale = percent;
+  sk_worker_answer (v->worker, &m, NULL);
+}
+
+void
 sk_view_input_register (SkView *v)
 {
   rdpInput *input = v->peer->context->input;

@@ -84,6 +84,7 @@ on_post_connect (freerdp_peer *peer)
                              SK_SCALE_MAX);
   SkMonitors monitors;
   sk_view_channels_refuse (v);
+  sk_view_tell_scale (v, scale);
   if (v->job_width)
     return TRUE;
   if (read_monitors (settings, scale, &monitors))

@@ -101,6 +101,7 @@ typedef struct
   psPeerReceiveChannelData channel_data;
   gsize channel_bytes; /* of the message being received on drdynvc */
   guint lost_input;
+  guint told_scale;          /* percent; 0: none yet */
   pTransportRWFkt write_pdu; /* FreeRDP's own */
   wStream *batch;            /* updates of the picture being sent; NULL between pictures */
   guint16 sound_channel;     /* 0: not joined, or not allowed */
@@ -146,6 +147,8 @@ void sk_view_input_register (SkView *view);
 void sk_view_ask_size (SkView *view, guint width, guint height, guint scale);
 /* The same for several monitors: on all of them, or where that cannot be on the primary one. */
 void sk_view_ask_monitors (SkView *view, const SkMonitors *monitors);
+/* The core tells the guest, unless this viewer has no say in it. */
+void sk_view_tell_scale (SkView *view, guint percent);
 
 /* view-sound.c; peer thread */
 /* TRUE when the viewer joined the channel and may hear. */

@@ -33,7 +33,7 @@ void sk_worker_log (SkWorker *worker, GLogLevelFlags level, const char *format, 
 void sk_worker_finish (SkWorker *worker);
 /* Any thread: the worker ends with a warning unless this is called again (0 = no deadline) before. */
 void sk_worker_set_deadline (SkWorker *worker, gint64 monotonic_us, const char *what);
-/* Main thread, from the message callback: answers the core. */
+/* Any thread: says something to the core, if there is one. */
 void sk_worker_answer (SkWorker *worker, const SkMessage *m, const int *fds);
 
 /* Lines: enough for a broken handshake's trail, too few to fill anything. */

@@ -8,6 +8,7 @@ const SkMessageSpec sk_agent_messages[] = {
   { SK_AGENT_OPEN_URL, "open-url", SK_FROM_HOST, "s", SK_URL_MAX },
   { SK_AGENT_TIME_SET, "time-set", SK_FROM_HOST, "t" },
   { SK_AGENT_RESIZE_HINT, "resize-hint", SK_FROM_HOST, "qq" },
+  { SK_AGENT_SCALE, "scale", SK_FROM_HOST, "q" },
   { SK_AGENT_SHUTDOWN, "shutdown", SK_FROM_HOST, "" },
   { SK_AGENT_PING, "ping", SK_FROM_HOST, "t" },
   { SK_AGENT_PONG, "pong", SK_FROM_PEER, "t" },

@@ -32,6 +32,7 @@ enum
   SK_AGENT_RESULT = 9,        /* answer to a request: y ok, s detail */
   SK_AGENT_PROBE = 14,        /* doctor: y kind (SkProbe), q port, u timeout in ms; s address */
   SK_AGENT_INVENTORY = 16,    /* doctor: what devices, disks, mounts, interfaces and routes are there */
+  SK_AGENT_SCALE = 18,        /* q percent that programs draw at, 100 to 500 */
   SK_AGENT_INVENTORY_LIST = 17, /* l lines "class: text" */
 };
 

@@ -63,6 +63,7 @@ enum
            s session id, s border text; fds: frame memory (read-only), input pipe (write end), eventfd */
   SK_VIEW_ATTACH = 34, /* core, once: fd: the viewer's connection; the RDP handshake starts */
   SK_VIEW_STATE = 33,  /* worker: y SkViewState, u detail; s text */
+  SK_VIEW_SCALE = 35,  /* worker: q percent that the viewer's desktop is enlarged by, for the guest's agent */
 };
 typedef enum
 {

@@ -259,6 +259,8 @@ on_control (gint fd, GIOCondition condition, gpointer data)
     on_hello (w, &m);
   else if (m.type == SK_SCREEN_STATE || m.type == SK_VIEW_STATE)
     on_state (w, &m);
+  else if (!w->is_screen && m.type == SK_VIEW_SCALE)
+    g_print ("rdp-box: view %u scale %u\n", w->number, (guint) m.n[0]);
   else if (m.type == SK_CONTROL_LOG && !verbose)
     sk_notice (NULL, "%s %u: %s", w->is_screen ? "screen" : "view", w->number, m.s[0]);
   return G_SOURCE_CONTINUE;

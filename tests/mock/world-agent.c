@@ -162,6 +162,16 @@ check_url (FakeAgent *self, const char *url)
 }
 
 static void
+take_scale (FakeAgent *self, guint percent)
+{
+  Domain *domain = world_domain (self->world, self->id);
+  if (!domain)
+    return;
+  domain->scale = percent;
+  domain->scales++;
+}
+
+static void
 agent_call (SkAgentLink *link, const SkMessage *message, guint timeout_ms, SkAgentAnswer answer,
             gpointer data)
 {
@@ -172,6 +182,8 @@ agent_call (SkAgentLink *link, const SkMessage *message, guint timeout_ms, SkAge
     world_broken (world, "VM %s was spoken to while it could not hear", self->id);
   if (message->type == SK_AGENT_OPEN_URL)
     check_url (self, message->s[0]);
+  if (message->type == SK_AGENT_SCALE)
+    take_scale (self, (guint) message->n[0]);
   *call = (Call){
     self,          0,
     answer,        data,

@@ -29,6 +29,7 @@ struct _Domain
   guint users; /* bit for each user who ever saw it or spoke to it */
   guint restores;
   gboolean agent_dead;
+  guint scale, scales; /* what its agent was told last, and how often it was told */
   gint64 agent_at, ready_at, browser_at;
 };
 

@@ -830,6 +830,27 @@ test_agent_session_garbage (void)
   guest_clear (&guest);
 }
 
+/* Told to the session that is there, and again to one that comes later. */
+static void
+test_agent_scale (void)
+{
+  Guest guest;
+  guest_init (&guest);
+  guest_hello (&guest);
+  SkMessage scale = { .type = SK_AGENT_SCALE, .id = 4, .n = { 99 } };
+  guest_result (&guest, &scale, 0, "not a scale");
+  scale.n[0] = 501;
+  guest_result (&guest, &scale, 0, "not a scale");
+  scale.n[0] = 150;
+  guest_result (&guest, &scale, 1, "told");
+  sk_autofd int session = session_connect (&guest);
+  char line[64] = "";
+  WAIT_UNTIL (recv (session, line, sizeof line - 1, 0) > 0
+              || (g_main_context_iteration (NULL, FALSE), FALSE));
+  g_assert_cmpstr (line, ==, "scale 150\n");
+  guest_clear (&guest);
+}
+
 static void
 test_agent_time (void)
 {
@@ -1055,6 +1076,7 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/ready", test_agent_ready);
   g_test_add_func ("/agent/open-url", test_agent_open_url);
   g_test_add_func ("/agent/session-garbage", test_agent_session_garbage);
+  g_test_add_func ("/agent/scale", test_agent_scale);
   g_test_add_func ("/agent/time", test_agent_time);
   g_test_add_func ("/agent/shutdown", test_agent_shutdown);
   g_test_add_func ("/agent/inventory", test_agent_inventory);

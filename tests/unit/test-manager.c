@@ -125,6 +125,40 @@ test_sound (void)
   story_end (&story);
 }
 
+/* What viewers say of their scale reaches the guest, and nothing but changes does. */
+static void
+test_scale (void)
+{
+  Story story;
+  story_begin (&story, 1, 0, 2);
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_click (&story, 1);
+  g_autoptr (SkSession) session = story_session (&story, 1, id);
+  Domain *domain = world_domain (story.world, session->vm);
+  static const guint said[] = { 100, 150, 150, 65535 }, heard[] = { 0, 150, 150, 500 },
+                     times[] = { 0, 1, 1, 2 };
+  for (gsize i = 0; i < G_N_ELEMENTS (said); i++)
+    {
+      sk_worker_emit_scale (story_view (&story, id)->handle, said[i]);
+      world_run (story.world, 2000);
+      g_assert_cmpuint (domain->scale, ==, heard[i]);
+      g_assert_cmpuint (domain->scales, ==, times[i]);
+    }
+  /* A flood: one call at a time, the newest counts. */
+  for (guint i = 0; i < 1000; i++)
+    sk_worker_emit_scale (story_view (&story, id)->handle, 100 + i % 300);
+  world_run (story.world, 5000);
+  g_assert_cmpuint (domain->scale, ==, 100 + 999 % 300);
+  g_assert_cmpuint (domain->scales, <=, 4);
+
+  story_restart (&story); /* it cannot know: the next word is told, whatever it is */
+  world_run (story.world, 5000);
+  sk_worker_emit_scale (story_view (&story, id)->handle, 100);
+  world_run (story.world, 2000);
+  g_assert_cmpuint (world_domain (story.world, session->vm)->scale, ==, 100);
+  story_end (&story);
+}
+
 static void
 test_view_crashes (void)
 {
@@ -516,6 +550,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/one-session-a-user", test_one_session_a_user);
   g_test_add_func ("/manager/viewer-comes-back", test_viewer_comes_back);
   g_test_add_func ("/manager/sound", test_sound);
+  g_test_add_func ("/manager/scale", test_scale);
   g_test_add_func ("/manager/view-crashes", test_view_crashes);
   g_test_add_func ("/manager/newer-viewer-wins", test_newer_viewer_wins);
   g_test_add_func ("/manager/detached-too-long", test_detached_too_long);

@@ -1,6 +1,7 @@
 /* sekisho-session's parts: handing a URL to the browser that runs, and telling a page from a blank window. */
 #include "browser.h"
 #include "sound.h"
+#include "scale.h"
 #include "window.h"
 #include "common/fd.h"
 #include <glib/gstdio.h>
@@ -209,6 +210,18 @@ test_sound_stuck (Sound *s, gconstpointer data)
   g_assert_cmpint (hear (s, got, &n), ==, 0);
 }
 
+/* XSETTINGS 0.5, "Settings Format", for a little-endian host. */
+static void
+test_scale (void)
+{
+  static const guint8 expected[]
+      = { 0, 0, 0, 0, 7,   0,   0,   0,   1,   0,   0,   0, /* order, serial, one setting */
+          0, 0, 7, 0, 'X', 'f', 't', '/', 'D', 'P', 'I', 0, 7, 0, 0, 0, 0, 0x40, 0x02, 0 }; /* 144 * 1024 */
+  g_autoptr (GByteArray) settings = sk_scale_settings (150, 7);
+  if (G_BYTE_ORDER == G_LITTLE_ENDIAN)
+    g_assert_cmpmem (settings->data, settings->len, expected, sizeof expected);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -219,5 +232,6 @@ main (int argc, char **argv)
   g_test_add_func ("/session/painted", test_painted);
   g_test_add ("/session/sound", Sound, NULL, sound_up, test_sound, sound_down);
   g_test_add ("/session/sound-stuck", Sound, NULL, sound_up, test_sound_stuck, sound_down);
+  g_test_add_func ("/scale", test_scale);
   return g_test_run ();
 }

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "sound.h"
 #include "wire/agent.h"
+#include "scale.h"
 #include "window.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@ typedef struct
   int agent; /* socket, or -1 */
   GString *line;
   SkWindowWatch *watch;
+  SkScale *scale; /* NULL: X would not have it */
   char *profile;
   gboolean painted, input_method;
   SkGuestSound *sound;
@@ -214,6 +216,8 @@ handle_line (Desktop *desktop, const char *line)
     handle_open (desktop, words[1], words[2]);
   else if (n == 3 && g_str_equal (words[0], "size"))
     sk_window_watch_maximise (desktop->watch);
+  else if (n == 2 && g_str_equal (words[0], "scale") && desktop->scale)
+    sk_scale_set (desktop->scale, (guint) g_ascii_strtoull (words[1], NULL, 10));
 }
 
 /* ---- the agent ---- */
@@ -293,6 +297,9 @@ main (void)
       sk_err (NULL, "%s", error->message);
       return 1;
     }
+  desktop.scale = sk_scale_new (&error);
+  if (!desktop.scale)
+    sk_warn (NULL, "scale: %s", error->message);
   for (gsize i = 0; i < G_N_ELEMENTS (programs); i++)
     program_start ((gpointer) &programs[i]);
   guint name = g_bus_watch_name (G_BUS_TYPE_SESSION, "org.fcitx.Fcitx5", G_BUS_NAME_WATCHER_FLAGS_NONE,
@@ -301,6 +308,7 @@ main (void)
   g_main_loop_run (loop);
 
   g_bus_unwatch_name (name);
+  sk_scale_free (desktop.scale);
   sk_window_watch_free (desktop.watch);
   sk_guest_sound_free (desktop.sound);
   sk_clear_fd (&desktop.agent);
