@@ -7,6 +7,10 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+/* A view answers the end of our input with its own in a few milliseconds, also on a loaded machine. Who takes
+ * longer does not read, and a user who closes a window does not wait for it. */
+#define DRAIN_US (500 * G_TIME_SPAN_MILLISECOND)
+
 /* -- what the two threads share ------------------------------------------------------------------------- */
 
 void
@@ -126,6 +130,10 @@ thread_main (gpointer data)
   else
     sk_rdp_fail (client, SK_ERROR_UNAVAILABLE, error->message);
   sk_rdp_set_state (client, SK_RDP_CLOSED);
+  g_mutex_lock (&client->mutex);
+  client->ended = TRUE;
+  g_cond_broadcast (&client->cond);
+  g_mutex_unlock (&client->mutex);
   return NULL;
 }
 
@@ -182,16 +190,28 @@ sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target, GError **
   return TRUE;
 }
 
+/* What was typed last is still to arrive: the RDP thread sends it, ends our direction only, and goes on
+ * reading until the peer has read all and closes. Called with the mutex. */
+static void
+drain (SkRdpClient *client)
+{
+  const gint64 deadline = g_get_monotonic_time () + DRAIN_US;
+  const gboolean connected = client->state == SK_RDP_CONNECTED || client->state == SK_RDP_PICTURE;
+  while (connected && !client->ended && g_cond_wait_until (&client->cond, &client->mutex, deadline))
+    ;
+}
+
 static void
 stop_thread (SkRdpClient *client)
 {
   g_mutex_lock (&client->mutex);
   client->stop = TRUE;
+  g_cond_broadcast (&client->cond);
+  eventfd_write (client->wake_fd, 1);
+  drain (client);
   if (client->own_fd >= 0)
     shutdown (client->own_fd, SHUT_RDWR);
-  g_cond_signal (&client->cond);
   g_mutex_unlock (&client->mutex);
-  eventfd_write (client->wake_fd, 1);
   g_thread_join (client->thread);
 }
 

@@ -48,7 +48,8 @@ void sk_rdp_client_set_notify (SkRdpClient *client, SkRdpNotify notify, gpointer
  * loaded or prepared, the client's own error. */
 gboolean sk_rdp_client_connect (SkRdpClient *client, const SkRdpTarget *target,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Ends the connection and waits for the thread (milliseconds: the socket is shut down first). */
+/* Sends what is queued, ends the connection and waits for the thread: milliseconds, half a second when the
+ * peer does not read, nothing when there is no picture yet. */
 void sk_rdp_client_free (SkRdpClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkRdpClient, sk_rdp_client_free)
 

@@ -3,6 +3,7 @@
 #include "desktop/keymap.h"
 #include <freerdp/freerdp.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <winpr/synch.h>
 
 /* winpr's own limit of objects to wait for. */
@@ -126,7 +127,18 @@ send_command (SkRdpContext *self, const SkRdpCommand *c)
     }
 }
 
-static gboolean
+/* Everything that was queued is in the socket now, and the peer finds its end behind it. Our reading goes on:
+ * a peer that could not write any more would leave before it has read. */
+static void
+end_input (SkRdpClient *client)
+{
+  g_mutex_lock (&client->mutex);
+  if (client->own_fd >= 0)
+    shutdown (client->own_fd, SHUT_WR);
+  g_mutex_unlock (&client->mutex);
+}
+
+static void
 send_queue (SkRdpContext *self)
 {
   SkRdpClient *client = self->client;
@@ -135,11 +147,15 @@ send_queue (SkRdpContext *self)
   g_mutex_lock (&client->mutex);
   g_autoptr (GArray) commands = client->queue;
   client->queue = g_array_new (FALSE, FALSE, sizeof (SkRdpCommand));
-  gboolean go_on = !client->stop;
+  const gboolean last = client->stop;
   g_mutex_unlock (&client->mutex);
-  for (guint i = 0; go_on && i < commands->len; i++)
+  if (self->input_ended)
+    return;
+  for (guint i = 0; i < commands->len; i++)
     send_command (self, &g_array_index (commands, SkRdpCommand, i));
-  return go_on;
+  if (last)
+    end_input (client);
+  self->input_ended = last;
 }
 
 /* -- display control: its callbacks come on the RDP thread, or on the channel's own ---------------------- */
@@ -201,8 +217,7 @@ sk_rdp_pump (freerdp *instance)
           in_order = FALSE;
           break;
         }
-      if (!send_queue (self))
-        break;
+      send_queue (self);
       send_wanted_size (self);
       if (!freerdp_check_event_handles (context))
         {

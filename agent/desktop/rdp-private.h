@@ -17,6 +17,7 @@ typedef struct
   gboolean certificate_refused;
   gboolean in_frame; /* between the server's frame markers */
   gboolean has_picture;
+  gboolean input_ended; /* the client is being freed: no more is sent */
   SkRect pending[SK_PIXELS_RECTS_MAX];
   guint n_pending;
   BYTE *gdi_memory; /* for the library's picture, if it gets the expected size */

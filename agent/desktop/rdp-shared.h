@@ -44,6 +44,7 @@ struct _SkRdpClient
   GMutex mutex; /* guards what follows */
   GCond cond;
   gboolean stop;
+  gboolean ended; /* the thread does no more */
   SkRdpTarget target;
   int own_fd;
   SkRdpState state;

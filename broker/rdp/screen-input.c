@@ -7,6 +7,8 @@
 
 /* Records read at a time, so that one chatty view cannot starve the picture. */
 #define RECORDS_AT_ONCE 64
+/* What a view that went left in its pipe (4096 records), and no more of one that goes on writing. */
+#define FINISH_READS (4096 / RECORDS_AT_ONCE)
 /* Between two sizes asked of the guest: it needs to finish one before it hears of the next (xrdp rebuilds its
  * whole session for each). */
 #define RESIZE_EVERY_US (300 * 1000)
@@ -78,21 +80,31 @@ handle (SkScreen *s, SkScreenView *v, SkInputRecord *records, gsize n)
     }
 }
 
-void
+gboolean
 sk_screen_read_view (SkScreen *s, SkScreenView *v)
 {
   SkInputRecord untrusted[RECORDS_AT_ONCE];
   gssize n = read (v->input, untrusted, sizeof untrusted);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
-    return;
+    return FALSE;
   /* A view writes whole records only; half a one means it is broken or somebody else's. */
   if (n > 0 && n % (gssize) sizeof (SkInputRecord) == 0)
     {
       handle (s, v, untrusted, (gsize) n / sizeof (SkInputRecord));
-      return;
+      return TRUE;
     }
   if (n > 0)
     sk_worker_log (s->worker, G_LOG_LEVEL_WARNING, "view %u: broken input record", v->number);
+  sk_screen_release_view (s, v);
+  sk_clear_fd (&v->input);
+  return FALSE;
+}
+
+void
+sk_screen_finish_view (SkScreen *s, SkScreenView *v)
+{
+  for (guint i = 0; i < FINISH_READS && v->input >= 0 && sk_screen_read_view (s, v); i++)
+    ;
   sk_screen_release_view (s, v);
   sk_clear_fd (&v->input);
 }

@@ -325,8 +325,7 @@ remove_view (SkScreen *s, guint32 number)
   for (guint i = 0; i < s->n_views; i++)
     if (s->views[i].number == number)
       {
-        sk_screen_release_view (s, &s->views[i]);
-        sk_clear_fd (&s->views[i].input);
+        sk_screen_finish_view (s, &s->views[i]);
         sk_clear_fd (&s->views[i].notify);
         s->views[i] = s->views[--s->n_views];
         return;

@@ -96,8 +96,11 @@ void sk_screen_bitmap_register (rdpContext *context);
 void sk_screen_pointer_register (rdpContext *context);
 
 /* screen-input.c: reads the views' pipes and speaks to the guest */
-void sk_screen_read_view (SkScreen *screen, SkScreenView *view);
+/* TRUE: there were records, and there may be more. */
+gboolean sk_screen_read_view (SkScreen *screen, SkScreenView *view);
 void sk_screen_release_view (SkScreen *screen, SkScreenView *view);
+/* The view is going: what it still said, then everything it holds is let go. */
+void sk_screen_finish_view (SkScreen *screen, SkScreenView *view);
 /* Sends a wanted size when it is time; returns ms until the next try, -1 when none is wanted. */
 int sk_screen_resize_tick (SkScreen *screen);
 

@@ -359,10 +359,11 @@ main (int argc, char **argv)
     }
   else
     fprintf (stderr, "sekisho-measure: %s\n", error->message);
+  /* First the last input, then the end of the session. */
+  sk_rdp_client_free (m.client);
   if (!measure_end (&m))
     status = 1;
   print_json (&m, status);
-  sk_rdp_client_free (m.client);
   sk_pixels_unref (m.frame);
   g_array_unref (m.steps);
   g_free (m.session);
