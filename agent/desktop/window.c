@@ -310,6 +310,8 @@ sk_window_new (SkPixels *pixels, const SkWindowState *state, const SkWindowActio
   /* Never anything of the guest's: a title is where people look for whom they talk to. */
   gtk_window_set_title (self->window, sk_text_title ());
   gtk_window_set_icon_name (self->window, "jp.sekisho.Desktop");
+  /* F10 is the guest's: half-width letters in its input method. Here it would open the menu. */
+  gtk_window_set_handle_menubar_accel (self->window, FALSE);
   gtk_window_set_titlebar (self->window, sk_header_new (actions->sound != NULL, on_header_action, self));
   gtk_window_set_child (self->window, build_content (self));
   gtk_window_set_focus (self->window, GTK_WIDGET (self->picture));
