@@ -87,6 +87,9 @@ class Say:
 class Steps:
     """Runs preparations, keeps their time and their log."""
 
+    # Those that run now, beside tests: nobody's leftover.
+    pids = set()
+
     def __init__(self):
         self.times = []
 
@@ -95,7 +98,10 @@ class Steps:
         start = time.monotonic()
         Say.line(f"== {name}: {shlex.join(command)}")
         with open(log, "w", encoding="utf-8") as out:
-            status = subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False).returncode
+            process = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            Steps.pids.add(process.pid)
+            status = process.wait()
+            Steps.pids.discard(process.pid)
         self.took(name, time.monotonic() - start)
         if status:
             Say.line(tail(log))
@@ -252,7 +258,7 @@ def descendants_left(services=False):
         try:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
                 fields = file.read().rsplit(")", 1)[1].split()
-            if int(fields[1]) not in takers:
+            if int(fields[1]) not in takers or int(entry) in Steps.pids:
                 continue
             if fields[0] == "Z":
                 if int(fields[1]) == os.getpid():
