@@ -73,7 +73,7 @@ sk_view_sound_take (SkView *v, UINT16 channel, const BYTE *data, size_t size, UI
 {
   if (v->sound_channel == 0 || channel != v->sound_channel)
     return FALSE;
-  if (!sk_sound_server_take (&v->sound_server, data, size, flags, g_get_monotonic_time ()))
+  if (!sk_sound_server_take (&v->sound_server, data, size, flags))
     sk_worker_log (v->worker, G_LOG_LEVEL_MESSAGE, "sound: the viewer sent a message that makes no sense");
   if (v->sound_server.agreed && !v->sound_thread)
     start_thread (v);

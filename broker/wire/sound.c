@@ -327,7 +327,7 @@ take_formats (SkSoundServer *s, SkReader *r)
 
 /* Only what was sent can be confirmed, and once: anything else is ignored. */
 static gboolean
-take_confirm (SkSoundServer *s, SkReader *r, gint64 now)
+take_confirm (SkSoundServer *s, SkReader *r)
 {
   sk_reader_u16 (r);
   const guint8 block = sk_reader_u8 (r);
@@ -338,13 +338,13 @@ take_confirm (SkSoundServer *s, SkReader *r, gint64 now)
   if (at > s->confirmed && at <= s->sent)
     {
       s->confirmed = at;
-      s->last = now;
+      s->confirms = TRUE;
     }
   return TRUE;
 }
 
 gboolean
-sk_sound_server_take (SkSoundServer *s, const guint8 *chunk, gsize size, guint32 flags, gint64 now)
+sk_sound_server_take (SkSoundServer *s, const guint8 *chunk, gsize size, guint32 flags)
 {
   if (!sk_sound_join (&s->join, chunk, size, flags))
     return TRUE;
@@ -360,7 +360,7 @@ sk_sound_server_take (SkSoundServer *s, const guint8 *chunk, gsize size, guint32
   if (type == SNDC_FORMATS)
     return take_formats (s, &inside);
   if (type == SNDC_WAVECONFIRM)
-    return take_confirm (s, &inside, now);
+    return take_confirm (s, &inside);
   return TRUE; /* quality mode and what else there may be */
 }
 
@@ -371,7 +371,7 @@ sk_sound_server_may_send (SkSoundServer *s, gint64 now)
     return FALSE;
   if (s->sent - s->confirmed < SK_SOUND_AHEAD_MAX)
     return TRUE;
-  if (now - s->last < SK_SOUND_FORGIVE_US)
+  if (s->confirms || now - s->last < SK_SOUND_FORGIVE_US)
     return FALSE;
   s->confirmed = s->sent;
   return TRUE;

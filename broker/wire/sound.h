@@ -86,7 +86,8 @@ gboolean sk_sound_client_take (SkSoundClient *client, const guint8 *untrusted_ch
 /* Sent and not confirmed: beyond this the newest sound is dropped. More than any round trip of an office's
  * line, so that only a line that is full gets there. */
 #define SK_SOUND_AHEAD_MAX (SK_SOUND_RATE * 3 / 10)
-/* A client that confirms nothing at all is forgiven after this. */
+/* A client that never confirmed anything is forgiven after this. One that did and stops is not there: when it
+ * comes back it hears what is then, not what it missed. */
 #define SK_SOUND_FORGIVE_US G_USEC_PER_SEC
 
 typedef struct
@@ -97,16 +98,17 @@ typedef struct
   gboolean wave2;       /* it knows the one-message wave */
   guint8 block;         /* of the last wave */
   guint64 sent;         /* frames, of all waves */
+  gboolean confirms;    /* it ever did */
   guint64 confirmed;    /* of these, by the client */
   guint64 sent_at[256]; /* `sent` after the wave of that block number */
-  gint64 last; /* monotonic µs: the last confirmation, or when the first wave after all were went out */
+  gint64 last;          /* monotonic µs: when the first wave went out that is not confirmed */
 } SkSoundServer;
 
 /* The server's first message. */
 void sk_sound_server_hello (SkSoundServer *server, GByteArray *out);
 /* A chunk of the channel. FALSE when the client said what no client says. */
-gboolean sk_sound_server_take (SkSoundServer *server, const guint8 *untrusted_chunk, gsize size,
-                               guint32 flags, gint64 now);
+gboolean
+sk_sound_server_take (SkSoundServer *server, const guint8 *untrusted_chunk, gsize size, guint32 flags);
 /* Whether a wave may go out: agreed, and not too far ahead of what the client confirmed. */
 gboolean sk_sound_server_may_send (SkSoundServer *server, gint64 now);
 /* One wave, one message, or two for an old client (then ret_second > 0: where the second one starts).

@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       const guint32 flags = data[0];
       const gsize n = MIN (data[1] + 256u * data[2], size - 3);
       sk_sound_client_take (client, data + 3, n, flags, 1);
-      sk_sound_server_take (server, data + 3, n, flags, 1);
+      sk_sound_server_take (server, data + 3, n, flags);
       if (sk_sound_server_may_send (server, 1))
         {
           g_autoptr (GByteArray) out = g_byte_array_new ();
