@@ -305,6 +305,7 @@ void
 sk_sound_server_hello (SkSoundServer *s, GByteArray *out)
 {
   s->agreed = FALSE;
+  s->hold_ms = SK_SOUND_HOLD_MAX_MS;
   write_formats (out, 0);
 }
 
@@ -329,7 +330,7 @@ take_formats (SkSoundServer *s, SkReader *r)
 static gboolean
 take_confirm (SkSoundServer *s, SkReader *r)
 {
-  sk_reader_u16 (r);
+  const guint16 stamp = sk_reader_u16 (r);
   const guint8 block = sk_reader_u8 (r);
   sk_reader_u8 (r);
   if (!sk_reader_finish (r))
@@ -339,6 +340,7 @@ take_confirm (SkSoundServer *s, SkReader *r)
     {
       s->confirmed = at;
       s->confirms = TRUE;
+      s->hold_ms = MIN ((guint16) (stamp - s->stamps[block]), SK_SOUND_HOLD_MAX_MS);
     }
   return TRUE;
 }
@@ -369,7 +371,7 @@ sk_sound_server_may_send (SkSoundServer *s, gint64 now)
 {
   if (!s->agreed)
     return FALSE;
-  if (s->sent - s->confirmed < SK_SOUND_AHEAD_MAX)
+  if (s->sent - s->confirmed < SK_SOUND_AHEAD_MAX + (guint64) s->hold_ms * SK_SOUND_RATE / 1000)
     return TRUE;
   if (s->confirms || now - s->last < SK_SOUND_FORGIVE_US)
     return FALSE;
@@ -389,6 +391,7 @@ sk_sound_server_wave (SkSoundServer *s, const gint16 *samples, guint frames, gin
     s->last = now;
   s->sent += frames;
   s->sent_at[++s->block] = s->sent;
+  s->stamps[s->block] = (guint16) ms;
   write_header (out, s->wave2 ? SNDC_WAVE2 : SNDC_WAVE, length + (s->wave2 ? 12 : WAVE_INFO_HEAD));
   sk_write_u16 (out, (guint16) ms);
   sk_write_u16 (out, s->format);

@@ -83,9 +83,12 @@ gboolean sk_sound_client_take (SkSoundClient *client, const guint8 *untrusted_ch
 
 /* Frames in one wave: 93 ms. */
 #define SK_SOUND_WAVE_FRAMES 4096
-/* Sent and not confirmed: beyond this the newest sound is dropped. More than any round trip of an office's
- * line, so that only a line that is full gets there. */
+/* Sent and not confirmed: beyond this, and what the client says it held the last wave for, the newest sound
+ * is dropped. More than any round trip of an office's line, so that only a line that is full gets there. */
 #define SK_SOUND_AHEAD_MAX (SK_SOUND_RATE * 3 / 10)
+/* [MS-RDPEA] 2.2.3.8: a confirmation is due when the wave was played, and its time stamp tells how long that
+ * took. Clients whose buffer is longer than this are late by themselves. */
+#define SK_SOUND_HOLD_MAX_MS 500
 /* A client that never confirmed anything is forgiven after this. One that did and stops is not there: when it
  * comes back it hears what is then, not what it missed. */
 #define SK_SOUND_FORGIVE_US G_USEC_PER_SEC
@@ -101,6 +104,8 @@ typedef struct
   gboolean confirms;    /* it ever did */
   guint64 confirmed;    /* of these, by the client */
   guint64 sent_at[256]; /* `sent` after the wave of that block number */
+  guint16 stamps[256];  /* its time stamp, ms */
+  guint hold_ms;        /* what the last confirmation told; until then the most there is */
   gint64 last;          /* monotonic µs: when the first wave went out that is not confirmed */
 } SkSoundServer;
 

@@ -305,7 +305,7 @@ test_ahead (Fixture *f, gconstpointer data)
     {
       send_wave (f, 2048);
       sent += 2048;
-      g_assert_cmpuint (sent, <, SK_SOUND_AHEAD_MAX + 2048);
+      g_assert_cmpuint (sent, <, SK_SOUND_AHEAD_MAX + SK_SOUND_HOLD_MAX_MS * SK_SOUND_RATE / 1000 + 2048);
     }
   f->now += SK_SOUND_FORGIVE_US - 1;
   g_assert_false (sk_sound_server_may_send (&f->server, f->now));
@@ -331,6 +331,36 @@ confirm_block (Fixture *f, guint8 block)
 {
   const guint8 message[] = { 5, 0, 4, 0, 0, 0, block, 0 };
   g_assert_true (sk_sound_server_take (&f->server, message, sizeof message, FIRST_LAST));
+}
+
+/* How far ahead the server goes when the last wave was held for so long. */
+static guint
+ahead_after (Fixture *f, guint16 held)
+{
+  send_wave (f, 64);
+  g_ptr_array_set_size (f->sent, 0);
+  const guint16 stamp = (guint16) (f->now / 1000 + held);
+  const guint8 message[] = { 5, 0, 4, 0, (guint8) stamp, (guint8) (stamp >> 8), f->server.block, 0 };
+  g_assert_true (sk_sound_server_take (&f->server, message, sizeof message, FIRST_LAST));
+  guint sent = 0;
+  for (; sk_sound_server_may_send (&f->server, f->now); sent += 64)
+    send_wave (f, 64);
+  tell_server (f);
+  return sent;
+}
+
+/* Who plays first and confirms then, as it should, has its buffer on top; who lies about it gets half a
+ * second. */
+static void
+test_held (Fixture *f, gconstpointer data)
+{
+  agree (f);
+  f->now = 65530 * 1000; /* time stamps wrap */
+  const guint none = ahead_after (f, 0), some = ahead_after (f, 200), lie = ahead_after (f, 40000);
+  g_assert_cmpuint (none, <=, SK_SOUND_AHEAD_MAX + 64);
+  g_assert_cmpuint (some - none, >=, SK_SOUND_RATE / 5 - 128);
+  g_assert_cmpuint (some - none, <=, SK_SOUND_RATE / 5 + 128);
+  g_assert_cmpuint (lie - none, <=, SK_SOUND_RATE / 2 + 128);
 }
 
 static void
@@ -373,6 +403,7 @@ main (int argc, char **argv)
   ADD ("hostile-waves", test_hostile_waves);
   ADD ("flood", test_flood);
   ADD ("ahead", test_ahead);
+  ADD ("held", test_held);
   ADD ("confirmations", test_confirmations);
   g_test_add_func ("/sound/join", test_join);
   g_test_add_func ("/sound/pace", test_pace);
