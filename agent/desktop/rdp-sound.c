@@ -110,7 +110,7 @@ add_channel (rdpSettings *settings)
 gboolean
 sk_rdp_sound_install (freerdp *instance)
 {
-  static const SkSoundClientClass klass = { on_send, on_play };
+  static const SkSoundClientClass klass = { TRUE, on_send, on_play };
   SkRdpContext *context = sk_rdp_context_of (instance->context);
   if (!context->client->target.player)
     return TRUE;

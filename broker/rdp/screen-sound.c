@@ -34,7 +34,8 @@ on_play (const gint16 *samples, guint frames, gpointer data)
 gboolean
 sk_screen_sound_install (SkScreen *s)
 {
-  static const SkSoundClientClass klass = { on_send, on_play };
+  /* FALSE: from the guest uncompressed sound or none */
+  static const SkSoundClientClass klass = { FALSE, on_send, on_play };
   sk_sound_client_init (&s->sound, &klass, s);
   return sk_library_add_channel (s->instance->context->settings, SK_SOUND_CHANNEL);
 }

@@ -23,6 +23,7 @@ keep_newest (SkViewSound *sound, const gint16 (*samples)[2], guint n)
   const guint drop = n > room ? n - room : 0;
   memmove (sound->samples, sound->samples + drop, (sound->frames - drop) * sizeof *samples);
   sound->frames -= drop;
+  sound->dropped |= drop > 0;
   memcpy (sound->samples + sound->frames, samples, n * sizeof *samples);
   sound->frames += n;
   g_mutex_unlock (&sound->lock);
@@ -81,12 +82,14 @@ sk_view_sound_take (SkView *v, UINT16 channel, const BYTE *data, size_t size, UI
 }
 
 static guint
-take_samples (SkViewSound *sound, gint16 (*samples)[2])
+take_samples (SkViewSound *sound, gint16 (*samples)[2], gboolean *ret_dropped)
 {
   g_mutex_lock (&sound->lock);
   const guint frames = sound->frames;
   memcpy (samples, sound->samples, frames * sizeof *samples);
   sound->frames = 0;
+  *ret_dropped = sound->dropped;
+  sound->dropped = FALSE;
   g_mutex_unlock (&sound->lock);
   return frames;
 }
@@ -124,6 +127,9 @@ sk_view_sound_exchange (SkView *v)
   /* A full socket is no end of the connection, and this sound none that anybody waits for. */
   if (v->peer->IsWriteBlocked (v->peer) || !sk_sound_server_may_send (&v->sound_server, now))
     return TRUE;
-  const guint frames = take_samples (&v->sound, samples);
+  gboolean dropped;
+  const guint frames = take_samples (&v->sound, samples, &dropped);
+  if (dropped)
+    sk_sound_server_is_slow (&v->sound_server, now);
   return frames == 0 || send_wave (v, samples[0], frames, now);
 }

@@ -62,6 +62,7 @@ typedef struct
 typedef struct
 {
   GMutex lock;
+  gboolean dropped; /* some had to give way since the peer looked */
   guint frames;
   gint16 samples[SK_SOUND_WAVE_FRAMES][2];
 } SkViewSound;

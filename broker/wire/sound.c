@@ -1,4 +1,5 @@
 #include "wire/sound.h"
+#include "wire/alaw.h"
 #include "wire/buf.h"
 #include <string.h>
 
@@ -13,7 +14,6 @@ enum
   SNDC_WAVE2 = 13,
 };
 #define HEADER 4
-#define WAVE_FORMAT_PCM 1
 #define CAPS_ALIVE 1
 /* One message a wave since 8; xrdp is 5 or 6. */
 #define VERSION 8
@@ -85,58 +85,78 @@ write_header (GByteArray *out, guint8 type, gsize body)
 #define LIST_HEAD 20
 #define FORMAT_BYTES 18
 
-static void
-write_formats (GByteArray *out, guint32 flags)
+enum
 {
-  write_header (out, SNDC_FORMATS, LIST_HEAD + FORMAT_BYTES);
+  PCM,
+  ALAW,
+  KINDS
+};
+/* All of them stereo at SK_SOUND_RATE. */
+static const struct
+{
+  guint16 tag, block, bits;
+} kinds[KINDS] = { { 1, SK_SOUND_FRAME, 16 }, { 6, SK_SOUND_FRAME / 2, 8 } };
+
+/* The first n kinds. */
+static void
+write_formats (GByteArray *out, guint32 flags, guint n)
+{
+  write_header (out, SNDC_FORMATS, LIST_HEAD + n * FORMAT_BYTES);
   sk_write_u32 (out, flags);
   sk_write_u32 (out, 0); /* volume */
   sk_write_u32 (out, 0); /* pitch */
   sk_write_u16 (out, 0); /* no UDP */
-  sk_write_u16 (out, 1); /* formats */
+  sk_write_u16 (out, (guint16) n);
   sk_write_u8 (out, 0);
   sk_write_u16 (out, VERSION);
   sk_write_u8 (out, 0);
-  sk_write_u16 (out, WAVE_FORMAT_PCM);
-  sk_write_u16 (out, 2);
-  sk_write_u32 (out, SK_SOUND_RATE);
-  sk_write_u32 (out, SK_SOUND_RATE * SK_SOUND_FRAME);
-  sk_write_u16 (out, SK_SOUND_FRAME);
-  sk_write_u16 (out, 16);
-  sk_write_u16 (out, 0);
+  for (guint i = 0; i < n; i++)
+    {
+      sk_write_u16 (out, kinds[i].tag);
+      sk_write_u16 (out, 2);
+      sk_write_u32 (out, SK_SOUND_RATE);
+      sk_write_u32 (out, (guint32) SK_SOUND_RATE * kinds[i].block);
+      sk_write_u16 (out, kinds[i].block);
+      sk_write_u16 (out, kinds[i].bits);
+      sk_write_u16 (out, 0);
+    }
 }
 
+/* ret_kind: KINDS when it is none of ours. */
 static gboolean
-read_format (SkReader *r, gboolean *ret_ours)
+read_format (SkReader *r, guint *ret_kind)
 {
   const guint16 tag = sk_reader_u16 (r), channels = sk_reader_u16 (r);
   const guint32 rate = sk_reader_u32 (r);
   sk_reader_u32 (r); /* bytes a second: follows from the others */
   const guint16 block = sk_reader_u16 (r), bits = sk_reader_u16 (r), extra = sk_reader_u16 (r);
-  *ret_ours = tag == WAVE_FORMAT_PCM && channels == 2 && rate == SK_SOUND_RATE && block == SK_SOUND_FRAME
-              && bits == 16;
+  *ret_kind = KINDS;
+  for (guint i = 0; i < KINDS; i++)
+    if (tag == kinds[i].tag && block == kinds[i].block && bits == kinds[i].bits && channels == 2
+        && rate == SK_SOUND_RATE)
+      *ret_kind = i;
   return sk_reader_bytes (r, extra) != NULL;
 }
 
-/* FALSE: malformed. ret_number: our format's, -1 when it is not in the list. */
+/* FALSE: malformed. ret_numbers: of each kind in the list, -1 when it is not there. */
 static gboolean
-read_formats (SkReader *r, guint *ret_version, int *ret_number)
+read_formats (SkReader *r, guint *ret_version, int ret_numbers[KINDS])
 {
   sk_reader_bytes (r, 14);
   const guint n = sk_reader_u16 (r);
   sk_reader_u8 (r);
   *ret_version = sk_reader_u16 (r);
   sk_reader_u8 (r);
-  *ret_number = -1;
+  ret_numbers[PCM] = ret_numbers[ALAW] = -1;
   if (r->failed || n > SK_SOUND_FORMATS_MAX)
     return FALSE;
   for (guint i = 0; i < n; i++)
     {
-      gboolean ours;
-      if (!read_format (r, &ours))
+      guint kind;
+      if (!read_format (r, &kind))
         return FALSE;
-      if (ours && *ret_number < 0)
-        *ret_number = (int) i;
+      if (kind < KINDS && ret_numbers[kind] < 0)
+        ret_numbers[kind] = (int) i;
     }
   return TRUE;
 }
@@ -161,15 +181,16 @@ static gboolean
 answer_formats (SkSoundClient *c, SkReader *r)
 {
   guint version;
-  int number;
-  c->agreed = c->has_info = FALSE;
-  if (!read_formats (r, &version, &number))
+  int numbers[KINDS];
+  c->agreed = c->alaw = c->has_info = FALSE;
+  if (!read_formats (r, &version, numbers))
     return FALSE;
-  if (number < 0)
+  if (numbers[PCM] < 0)
     return TRUE; /* nothing for us: without an answer there is no sound */
   c->agreed = TRUE;
+  c->alaw = c->klass->alaw && numbers[ALAW] >= 0;
   g_autoptr (GByteArray) out = g_byte_array_new ();
-  write_formats (out, CAPS_ALIVE);
+  write_formats (out, CAPS_ALIVE, c->alaw ? KINDS : 1);
   send (c, out);
   if (version < VERSION_QUALITY)
     return TRUE;
@@ -207,14 +228,25 @@ confirm (SkSoundClient *c, guint16 time, guint8 block)
   send (c, out);
 }
 
-/* The bytes are in the join buffer, which is ours: they are moved to its start for their alignment. */
-static void
-play (SkSoundClient *c, guint8 *bytes, gsize length, gint64 now)
+/* Whether a wave may have that number of our list. */
+static gboolean
+is_in_list (const SkSoundClient *c, guint16 number)
 {
-  const guint frames = sk_sound_pace (&c->pace, (guint) (length / SK_SOUND_FRAME), now);
+  return number == PCM || (number == ALAW && c->alaw);
+}
+
+/* The bytes are in the join buffer, which is ours: they are moved to its start for their alignment, and
+ * become twice as many there when they are A-law; more than fits is dropped. */
+static void
+play (SkSoundClient *c, guint kind, guint8 *bytes, gsize length, gint64 now)
+{
+  const gsize room = sizeof c->join.data / SK_SOUND_FRAME;
+  const guint frames = sk_sound_pace (&c->pace, (guint) MIN (length / kinds[kind].block, room), now);
   if (frames == 0)
     return;
-  memmove (c->join.data, bytes, (gsize) frames * SK_SOUND_FRAME);
+  memmove (c->join.data, bytes, (gsize) frames * kinds[kind].block);
+  if (kind == ALAW)
+    sk_alaw_decode_in_place (c->join.data, (gsize) frames * 2);
   c->klass->play ((const gint16 *) (void *) c->join.data, frames, c->data);
 }
 
@@ -222,12 +254,12 @@ static gboolean
 hear_wave_info (SkSoundClient *c, SkReader *r, gsize body)
 {
   c->info_time = sk_reader_u16 (r);
-  const guint16 number = sk_reader_u16 (r);
+  c->info_format = sk_reader_u16 (r);
   c->info_block = sk_reader_u8 (r);
   sk_reader_bytes (r, 3);
   const guint8 *first = sk_reader_bytes (r, WAVE_FIRST);
-  /* There is one format in our list. */
-  if (!first || !sk_reader_finish (r) || number != 0 || body < WAVE_INFO_HEAD + WAVE_FIRST)
+  if (!first || !sk_reader_finish (r) || !is_in_list (c, c->info_format)
+      || body < WAVE_INFO_HEAD + WAVE_FIRST)
     return FALSE;
   memcpy (c->info_first, first, WAVE_FIRST);
   c->info_bytes = body - WAVE_INFO_HEAD;
@@ -244,7 +276,7 @@ hear_wave (SkSoundClient *c, gint64 now)
     return FALSE;
   memcpy (c->join.data, c->info_first, WAVE_FIRST);
   confirm (c, c->info_time, c->info_block);
-  play (c, c->join.data, c->join.length, now);
+  play (c, c->info_format, c->join.data, c->join.length, now);
   return TRUE;
 }
 
@@ -255,10 +287,10 @@ hear_wave2 (SkSoundClient *c, SkReader *r, gint64 now)
   const guint8 block = sk_reader_u8 (r);
   sk_reader_bytes (r, 3);
   sk_reader_u32 (r);
-  if (r->failed || number != 0)
+  if (r->failed || !is_in_list (c, number))
     return FALSE;
   confirm (c, time, block);
-  play (c, c->join.data + HEADER + r->position, r->length - r->position, now);
+  play (c, number, c->join.data + HEADER + r->position, r->length - r->position, now);
   return TRUE;
 }
 
@@ -306,27 +338,28 @@ sk_sound_server_hello (SkSoundServer *s, GByteArray *out)
 {
   s->agreed = FALSE;
   s->hold_ms = SK_SOUND_HOLD_MAX_MS;
-  write_formats (out, 0);
+  write_formats (out, 0, KINDS);
 }
 
 static gboolean
 take_formats (SkSoundServer *s, SkReader *r)
 {
   guint version;
-  int number;
+  int numbers[KINDS];
   s->agreed = FALSE;
-  if (!read_formats (r, &version, &number))
+  if (!read_formats (r, &version, numbers))
     return FALSE;
-  if (number < 0)
+  if (numbers[PCM] < 0)
     return TRUE;
   s->agreed = TRUE;
-  s->format = (guint16) number;
+  s->format = (guint16) numbers[PCM];
+  s->alaw = numbers[ALAW];
   s->wave2 = version >= VERSION_WAVE2;
   s->confirmed = s->sent;
   return TRUE;
 }
 
-/* Only what was sent can be confirmed, and once: anything else is ignored. */
+/* Only what was sent can be confirmed: anything else is ignored. */
 static gboolean
 take_confirm (SkSoundServer *s, SkReader *r)
 {
@@ -336,12 +369,12 @@ take_confirm (SkSoundServer *s, SkReader *r)
   if (!sk_reader_finish (r))
     return FALSE;
   const guint64 at = s->sent_at[block];
-  if (at > s->confirmed && at <= s->sent)
-    {
-      s->confirmed = at;
-      s->confirms = TRUE;
-      s->hold_ms = MIN ((guint16) (stamp - s->stamps[block]), SK_SOUND_HOLD_MAX_MS);
-    }
+  if (at == 0 || at > s->sent)
+    return TRUE;
+  /* Also of a wave that was forgiven: a client that is late is one that confirms. */
+  s->confirms = TRUE;
+  s->hold_ms = MIN ((guint16) (stamp - s->stamps[block]), SK_SOUND_HOLD_MAX_MS);
+  s->confirmed = MAX (s->confirmed, at);
   return TRUE;
 }
 
@@ -380,13 +413,27 @@ sk_sound_server_may_send (SkSoundServer *s, gint64 now)
 }
 
 void
+sk_sound_server_is_slow (SkSoundServer *s, gint64 now)
+{
+  s->slow = now + SK_SOUND_SLOW_US;
+}
+
+void
 sk_sound_server_wave (SkSoundServer *s, const gint16 *samples, guint frames, gint64 now, GByteArray *out,
                       gsize *ret_second)
 {
+  /* one frame of A-law is less than what a WaveInfo holds */
+  const gboolean alaw = s->alaw >= 0 && now < s->slow && frames > 1;
+  const gsize length = (gsize) frames * kinds[alaw ? ALAW : PCM].block;
   const guint8 *bytes = (const guint8 *) samples;
-  const gsize length = (gsize) frames * SK_SOUND_FRAME;
+  guint8 small[SK_SOUND_WAVE_FRAMES * 2];
   const guint32 ms = (guint32) (now / 1000);
   g_return_if_fail (frames > 0 && frames <= SK_SOUND_WAVE_FRAMES);
+  if (alaw)
+    {
+      sk_alaw_encode (samples, length, small);
+      bytes = small;
+    }
   if (s->sent == s->confirmed)
     s->last = now;
   s->sent += frames;
@@ -394,7 +441,7 @@ sk_sound_server_wave (SkSoundServer *s, const gint16 *samples, guint frames, gin
   s->stamps[s->block] = (guint16) ms;
   write_header (out, s->wave2 ? SNDC_WAVE2 : SNDC_WAVE, length + (s->wave2 ? 12 : WAVE_INFO_HEAD));
   sk_write_u16 (out, (guint16) ms);
-  sk_write_u16 (out, s->format);
+  sk_write_u16 (out, alaw ? (guint16) s->alaw : s->format);
   sk_write_u8 (out, s->block);
   g_byte_array_append (out, (const guint8 *) "\0\0\0", 3);
   *ret_second = 0;

@@ -2,8 +2,9 @@
  *
  * Spoken three times on the way from the guest to a loudspeaker: the screen is a client of the guest, the
  * view is a server of the viewer, the launcher is a client of the view. There is one format, uncompressed:
- * whoever receives runs no decoder on the other side's bytes, and there is nothing to negotiate but yes or
- * no. Sound that is late is thrown away, never queued: it is a picture's companion. */
+ * whoever receives runs no decoder on the other side's bytes, and there is little to negotiate but yes or
+ * no. For a viewer's line that is too slow for it there is half as much, A-law, in which any byte is a
+ * sample. Sound that is late is thrown away, never queued: it is a picture's companion. */
 #pragma once
 #include <glib.h>
 
@@ -53,6 +54,7 @@ gboolean sk_sound_join (SkSoundJoin *join, const guint8 *untrusted_chunk, gsize 
 
 typedef struct
 {
+  gboolean alaw; /* takes A-law too */
   /* One message for the server. */
   void (*send) (const guint8 *message, gsize length, gpointer data);
   /* Valid during the call; aligned. */
@@ -65,10 +67,12 @@ typedef struct
   gpointer data;
   SkSoundJoin join;
   SkSoundPace pace;
-  gboolean agreed;   /* the server has our format */
+  gboolean agreed;   /* the server has our format: number 0 of our list */
+  gboolean alaw;     /* and A-law: number 1 */
   gboolean has_info; /* a WaveInfo was heard: its Wave is the next message, and has no header */
   guint16 info_time;
   guint8 info_block;
+  guint16 info_format;
   gsize info_bytes;
   guint8 info_first[4];
 } SkSoundClient;
@@ -89,15 +93,19 @@ gboolean sk_sound_client_take (SkSoundClient *client, const guint8 *untrusted_ch
 /* [MS-RDPEA] 2.2.3.8: a confirmation is due when the wave was played, and its time stamp tells how long that
  * took. Clients whose buffer is longer than this are late by themselves. */
 #define SK_SOUND_HOLD_MAX_MS 500
+/* A line that was too slow gets A-law for so long. */
+#define SK_SOUND_SLOW_US (60 * G_USEC_PER_SEC)
 /* A client that never confirmed anything is forgiven after this. One that did and stops is not there: when it
  * comes back it hears what is then, not what it missed. */
-#define SK_SOUND_FORGIVE_US G_USEC_PER_SEC
+#define SK_SOUND_FORGIVE_US (3 * G_USEC_PER_SEC)
 
 typedef struct
 {
   SkSoundJoin join;
   gboolean agreed;      /* the client has our format */
   guint16 format;       /* its number in the client's list */
+  int alaw;             /* A-law's; -1: it has not */
+  gint64 slow;          /* monotonic µs: until then the line is too slow for more */
   gboolean wave2;       /* it knows the one-message wave */
   guint8 block;         /* of the last wave */
   guint64 sent;         /* frames, of all waves */
@@ -116,6 +124,8 @@ gboolean
 sk_sound_server_take (SkSoundServer *server, const guint8 *untrusted_chunk, gsize size, guint32 flags);
 /* Whether a wave may go out: agreed, and not too far ahead of what the client confirmed. */
 gboolean sk_sound_server_may_send (SkSoundServer *server, gint64 now);
+/* Sound had to be dropped: waves are A-law for a while, if the client has it. */
+void sk_sound_server_is_slow (SkSoundServer *server, gint64 now);
 /* One wave, one message, or two for an old client (then ret_second > 0: where the second one starts).
  * frames: 1 to SK_SOUND_WAVE_FRAMES. */
 void sk_sound_server_wave (SkSoundServer *server, const gint16 *samples, guint frames, gint64 now,

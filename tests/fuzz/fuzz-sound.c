@@ -21,7 +21,7 @@ on_play (const gint16 *samples, guint frames, gpointer data)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  static const SkSoundClientClass klass = { on_send, on_play };
+  static const SkSoundClientClass klass = { TRUE, on_send, on_play };
   static const gint16 samples[16][2];
   g_autofree SkSoundClient *client = g_new0 (SkSoundClient, 1);
   g_autofree SkSoundServer *server = g_new0 (SkSoundServer, 1);

@@ -1,5 +1,6 @@
 /* The sound channel: both sides speak to each other, and nothing that a hostile one says does more than that
  * it is not heard. */
+#include "wire/alaw.h"
 #include "wire/buf.h"
 #include "wire/sound.h"
 #include <string.h>
@@ -31,7 +32,7 @@ on_play (const gint16 *samples, guint frames, gpointer data)
   g_array_append_vals (f->played, samples, frames * 2);
 }
 
-static const SkSoundClientClass klass = { on_send, on_play };
+static const SkSoundClientClass klass = { FALSE, on_send, on_play }, with_alaw = { TRUE, on_send, on_play };
 
 static void
 set_up (Fixture *f, gconstpointer data)
@@ -311,8 +312,10 @@ test_ahead (Fixture *f, gconstpointer data)
   g_assert_false (sk_sound_server_may_send (&f->server, f->now));
   f->now += 1;
   g_assert_true (sk_sound_server_may_send (&f->server, f->now));
-  /* late confirmations are no credit */
+  /* late confirmations are no credit, but who is late does confirm */
+  g_assert_false (f->server.confirms);
   tell_server (f);
+  g_assert_true (f->server.confirms);
   g_assert_cmpuint (f->server.confirmed, ==, f->server.sent);
   send_wave (f, 2048);
   tell_server (f);
@@ -331,6 +334,86 @@ confirm_block (Fixture *f, guint8 block)
 {
   const guint8 message[] = { 5, 0, 4, 0, 0, 0, block, 0 };
   g_assert_true (sk_sound_server_take (&f->server, message, sizeof message, FIRST_LAST));
+}
+
+/* Every byte comes back as it was (but for the two zeros), and every sample within a step of its magnitude.
+ */
+static void
+test_alaw (void)
+{
+  for (guint i = 0; i < 256; i++)
+    {
+      guint8 buffer[2] __attribute__ ((aligned (2))) = { (guint8) i, 0 }, again;
+      gint16 sample;
+      sk_alaw_decode_in_place (buffer, 1);
+      memcpy (&sample, buffer, sizeof sample);
+      sk_alaw_encode (&sample, 1, &again);
+      g_assert_cmphex (again, ==, i);
+    }
+  for (int i = G_MININT16; i <= G_MAXINT16; i++)
+    {
+      const gint16 sample = (gint16) i;
+      guint8 buffer[2] __attribute__ ((aligned (2)));
+      gint16 back;
+      sk_alaw_encode (&sample, 1, buffer);
+      sk_alaw_decode_in_place (buffer, 1);
+      memcpy (&back, buffer, sizeof back);
+      g_assert_cmpint (ABS (back - sample), <=, MAX (16, ABS (i) / 31 + 1));
+    }
+}
+
+/* A line that is full gets half as much for a minute, if the client has A-law. */
+static void
+test_slow_line (Fixture *f, gconstpointer old_client)
+{
+  f->client.klass = &with_alaw;
+  agree (f);
+  g_assert_cmpint (f->server.alaw, ==, 1);
+  if (old_client)
+    f->server.wave2 = FALSE;
+  send_wave (f, 1000);
+  g_assert_cmpint (g_array_index (f->played, gint16, 3), ==, 22); /* exact */
+  sk_sound_server_is_slow (&f->server, f->now);
+  send_wave (f, 1);
+  g_array_set_size (f->played, 0);
+  send_wave (f, 1000);
+  g_assert_cmpuint (f->played->len, ==, 2000);
+  for (guint i = 0; i < 2000; i++)
+    g_assert_cmpint (ABS (g_array_index (f->played, gint16, i) - (gint16) (i * 7 + 1)), <=, 512);
+  g_assert_cmpint (g_array_index (f->played, gint16, 3), ==, 24);
+  f->now += SK_SOUND_SLOW_US;
+  g_array_set_size (f->played, 0);
+  send_wave (f, 1000);
+  g_assert_cmpint (g_array_index (f->played, gint16, 3), ==, 22); /* and exact again */
+}
+
+/* The guest's server is not asked for it, and what it sends unasked is refused. */
+static void
+test_no_alaw_from_guest (Fixture *f, gconstpointer data)
+{
+  agree (f);
+  g_assert_cmpint (f->server.alaw, ==, -1);
+  const guint8 wave[] = { 13, 0, 16, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4 };
+  g_assert_false (sk_sound_client_take (&f->client, wave, sizeof wave, FIRST_LAST, f->now));
+  g_assert_cmpuint (f->played->len, ==, 0);
+}
+
+/* The longest message there is, all A-law: as many frames as fit. */
+static void
+test_longest_alaw (Fixture *f, gconstpointer data)
+{
+  f->client.klass = &with_alaw;
+  agree (f);
+  g_autofree guint8 *wave = g_malloc0 (SK_SOUND_MESSAGE_MAX);
+  wave[0] = 13;
+  const guint16 body = GUINT16_TO_LE (SK_SOUND_MESSAGE_MAX - 4);
+  memcpy (wave + 2, &body, 2);
+  wave[6] = 1;
+  f->client.pace.room = G_MAXINT32;
+  f->client.pace.last = f->now;
+  g_assert_true (sk_sound_client_take (&f->client, wave, SK_SOUND_MESSAGE_MAX, FIRST_LAST, f->now));
+  g_assert_cmpuint (f->played->len, <=, sizeof f->client.join.data / sizeof (gint16));
+  g_assert_cmpuint (f->played->len, >, 0);
 }
 
 /* How far ahead the server goes when the last wave was held for so long. */
@@ -403,6 +486,11 @@ main (int argc, char **argv)
   ADD ("hostile-waves", test_hostile_waves);
   ADD ("flood", test_flood);
   ADD ("ahead", test_ahead);
+  ADD ("slow-line", test_slow_line);
+  g_test_add ("/sound/slow-line-with-old-client", Fixture, "", set_up, test_slow_line, tear_down);
+  ADD ("no-alaw-from-guest", test_no_alaw_from_guest);
+  ADD ("longest-alaw", test_longest_alaw);
+  g_test_add_func ("/sound/alaw", test_alaw);
   ADD ("held", test_held);
   ADD ("confirmations", test_confirmations);
   g_test_add_func ("/sound/join", test_join);
