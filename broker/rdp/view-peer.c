@@ -85,11 +85,10 @@ on_post_connect (freerdp_peer *peer)
   SkMonitors monitors;
   sk_view_channels_refuse (v);
   sk_view_tell_scale (v, scale);
-  if (v->job_width)
-    return TRUE;
+  /* The job's size was asked for already; it is that of one monitor. */
   if (read_monitors (settings, scale, &monitors))
     sk_view_ask_monitors (v, &monitors);
-  else if (v->asked_width)
+  else if (v->job_width == 0 && v->asked_width)
     sk_view_ask_size (v, v->asked_width, v->asked_height, scale);
   return TRUE;
 }
