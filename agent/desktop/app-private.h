@@ -25,6 +25,9 @@ typedef struct
   guint notice_serial;
   int room_width, room_height, room_scale;
   int asked_width, asked_height;
+  int asked_scale; /* percent, large text included */
+  gboolean large_text;
+  GFileMonitor *large_text_file;
 } App;
 
 void app_click (App *app, const char *url);

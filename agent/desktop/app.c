@@ -73,7 +73,7 @@ connect_client (App *app, SkRdpTarget *target)
       target->width = width > 0 ? width : SK_PICTURE_WIDTH;
       target->height = height > 0 ? height : SK_PICTURE_HEIGHT;
     }
-  target->scale_percent = (int) (scale * 100);
+  target->scale_percent = app->asked_scale = sk_large_text_percent (app->large_text, scale);
   target->player = sk_early_player (app->options);
   sk_picture_expect_first (sk_window_get_picture (app->window));
   app->connected = sk_rdp_client_connect (app->client, target, NULL);
@@ -160,17 +160,19 @@ picture_fits (App *app)
 void
 app_follow_room (App *app)
 {
+  const int scale = sk_large_text_percent (app->large_text, app->room_scale / 100.0);
   if (!app->alive || app->room_width == 0 || !sk_rdp_client_can_resize (app->client))
     return;
-  if (app->asked_width == app->room_width && app->asked_height == app->room_height)
+  if (app->asked_width == app->room_width && app->asked_height == app->room_height
+      && app->asked_scale == scale)
     return;
-  gboolean first = app->asked_width == 0;
+  gboolean as_connected = app->asked_width == 0 && app->asked_scale == scale;
   app->asked_width = app->room_width;
   app->asked_height = app->room_height;
-  /* The first connection was made before the scale was known. */
-  if (first && app->room_scale == 100 && picture_fits (app))
+  app->asked_scale = scale;
+  if (as_connected && picture_fits (app))
     return;
-  sk_rdp_client_resize (app->client, app->room_width, app->room_height, app->room_scale);
+  sk_rdp_client_resize (app->client, app->room_width, app->room_height, scale);
 }
 
 static void
@@ -181,6 +183,45 @@ on_room (int width, int height, int scale_percent, gpointer data)
   app->room_height = height;
   app->room_scale = scale_percent;
   app_follow_room (app);
+}
+
+/* -- large text ------------------------------------------------------------------------------------------ */
+
+static void
+set_large_text (App *app, gboolean large)
+{
+  if (app->large_text == large)
+    return;
+  app->large_text = large;
+  if (app->window)
+    sk_window_set_large_text (app->window, large);
+  app_follow_room (app);
+}
+
+static void
+on_large_text (gboolean on, gpointer data)
+{
+  sk_large_text_save (on);
+  set_large_text (data, on);
+}
+
+/* `sekisho open --large-text` beside this window. */
+static void
+on_large_text_file (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event, gpointer data)
+{
+  set_large_text (data, sk_large_text_load ());
+}
+
+static void
+watch_large_text (App *app)
+{
+  g_autofree char *name = sk_large_text_file ();
+  g_autoptr (GFile) file = g_file_new_for_path (name);
+  app->large_text_file = g_file_monitor_file (file, G_FILE_MONITOR_NONE, NULL, NULL);
+  if (app->large_text_file)
+    g_signal_connect (app->large_text_file, "changed", G_CALLBACK (on_large_text_file), app);
+  /* Last, so that no change is between. */
+  app->large_text = sk_large_text_load ();
 }
 
 /* -- what the window says -------------------------------------------------------------------------------- */
@@ -334,10 +375,13 @@ make_window (App *app)
     .closed = on_closed,
     .room = on_room,
     .painted = on_painted,
+    .large_text = on_large_text,
   };
   SkWindowState wished = sk_early_wished_state (app->options);
-  if (!app->window)
-    app->window = sk_window_new (app->pixels, &wished, &actions, app);
+  if (app->window)
+    return;
+  app->window = sk_window_new (app->pixels, &wished, &actions, app);
+  sk_window_set_large_text (app->window, app->large_text);
 }
 
 static void
@@ -435,6 +479,7 @@ app_clear (App *app)
   app_bus_stop (app);
   g_clear_pointer (&app->link, sk_link_free);
   drop_client (app);
+  g_clear_object (&app->large_text_file);
   g_clear_pointer (&app->window, sk_window_free);
   g_source_destroy (app->wake);
   g_source_unref (app->wake);
@@ -449,6 +494,7 @@ take_over (App *app, SkEarly *early)
   sk_early_finish (early);
   app->client = early->client;
   app->connected = early->connected;
+  app->asked_scale = early->scale_percent;
   sk_rdp_client_set_notify (app->client, on_client_news, app);
   if (early->link)
     use_link (app, early->link);
@@ -491,6 +537,7 @@ sk_desktop_run (const SkDesktopStart *start)
     }
   if (app.instance)
     sk_instance_serve (app.instance, on_instance_open, &app);
+  watch_large_text (&app);
   make_window (&app);
   take_over (&app, start->early);
   if (app.resident)

@@ -10,6 +10,12 @@ sk_early_wished_state (const SkOptions *options)
   return (SkWindowState){ options->width, options->height, 1, FALSE };
 }
 
+int
+sk_early_wished_scale (const SkOptions *options)
+{
+  return sk_large_text_percent (sk_large_text_load (), sk_early_wished_state (options).scale);
+}
+
 const char *
 sk_early_player (const SkOptions *options)
 {
@@ -22,7 +28,7 @@ on_link_news (SkLink *link, gpointer data)
 {
   SkEarly *early = data;
   g_autofree char *fingerprint = NULL;
-  SkRdpTarget target = { .scale_percent = 100, .player = early->player };
+  SkRdpTarget target = { .scale_percent = early->scale_percent, .player = early->player };
   g_mutex_lock (&early->mutex);
   target.fd = early->connected ? -1 : sk_link_take_stream (link, &fingerprint, &target.width, &target.height);
   target.fingerprint = fingerprint;
@@ -44,7 +50,7 @@ connect_direct (SkEarly *early, const SkOptions *options, SkWindowState wished)
                          .fingerprint = options->fingerprint,
                          .width = wished.width,
                          .height = wished.height,
-                         .scale_percent = 100,
+                         .scale_percent = early->scale_percent,
                          .player = early->player };
   if (target.fd >= 0)
     early->connected = sk_rdp_client_connect (early->client, &target, &error);
@@ -62,6 +68,7 @@ sk_early_start (SkEarly *early, const SkOptions *options)
                                   .width = wished.width,
                                   .height = wished.height };
   g_mutex_init (&early->mutex);
+  early->scale_percent = sk_early_wished_scale (options);
   early->player = sk_early_player (options);
   if (options->command == SK_COMMAND_OPEN && !options->rdp_address)
     early->link = sk_link_new (&request);

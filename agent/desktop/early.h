@@ -13,11 +13,14 @@ typedef struct
   SkRdpClient *client;
   SkLink *link;       /* NULL with --rdp-address and --background */
   gboolean connected; /* the client was given a stream */
+  int scale_percent;  /* ... and this scale */
   const char *player; /* as below */
 } SkEarly;
 
 /* The size the window will have, and so the one to ask for. */
 SkWindowState sk_early_wished_state (const SkOptions *options);
+/* ... and the scale of the guest, in percent. */
+int sk_early_wished_scale (const SkOptions *options);
 /* What plays sound, or NULL when the user wants none. Static. */
 const char *sk_early_player (const SkOptions *options);
 

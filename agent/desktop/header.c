@@ -8,6 +8,7 @@ typedef struct
   SkHeaderCallback callback;
   gpointer data;
   gboolean sound;
+  GtkWidget *large_text;
   GtkWidget *entry, *complaint, *open_popover, *menu_popover, *end_question;
 } Header;
 
@@ -70,6 +71,15 @@ on_fullscreen (GtkButton *button, gpointer data)
   Header *header = data;
   gtk_popover_popdown (GTK_POPOVER (header->menu_popover));
   header->callback (SK_HEADER_FULLSCREEN, NULL, header->data);
+}
+
+static void
+on_large_text (GtkCheckButton *button, gpointer data)
+{
+  Header *header = data;
+  gboolean on = gtk_check_button_get_active (button);
+  gtk_popover_popdown (GTK_POPOVER (header->menu_popover));
+  header->callback (on ? SK_HEADER_LARGE_TEXT_ON : SK_HEADER_LARGE_TEXT_OFF, NULL, header->data);
 }
 
 static void
@@ -160,6 +170,9 @@ build_menu_popover (Header *header)
   header->menu_popover = popover;
   menu_button (box, SK_TR ("Full screen (Ctrl+Alt+Enter)", "全画面（Ctrl+Alt+Enter）"),
                G_CALLBACK (on_fullscreen), header);
+  header->large_text = gtk_check_button_new_with_label (SK_TR ("Large text", "大きな文字"));
+  g_signal_connect (header->large_text, "toggled", G_CALLBACK (on_large_text), header);
+  gtk_box_append (GTK_BOX (box), header->large_text);
   g_signal_connect (input, "toggled", G_CALLBACK (on_local_input), header);
   gtk_box_append (GTK_BOX (box), input);
   if (header->sound)
@@ -201,4 +214,11 @@ sk_header_new (gboolean sound, SkHeaderCallback callback, gpointer data)
   gtk_header_bar_pack_start (GTK_HEADER_BAR (bar), drop_down (open, open, build_open_popover (header)));
   gtk_header_bar_pack_end (GTK_HEADER_BAR (bar), drop_down (menu, menu, build_menu_popover (header)));
   return bar;
+}
+
+void
+sk_header_set_large_text (GtkWidget *bar, gboolean large)
+{
+  Header *header = g_object_get_data (G_OBJECT (bar), "sk-header");
+  gtk_check_button_set_active (GTK_CHECK_BUTTON (header->large_text), large);
 }

@@ -6,6 +6,8 @@ typedef enum
 {
   SK_HEADER_OPEN_URL, /* with a normalised URL */
   SK_HEADER_FULLSCREEN,
+  SK_HEADER_LARGE_TEXT_ON,
+  SK_HEADER_LARGE_TEXT_OFF,
   SK_HEADER_LOCAL_INPUT_ON,
   SK_HEADER_LOCAL_INPUT_OFF,
   SK_HEADER_SOUND_ON,
@@ -16,3 +18,5 @@ typedef void (*SkHeaderCallback) (SkHeaderAction action, const char *url, gpoint
 
 /* sound: the menu has a switch for it, on at first. */
 GtkWidget *sk_header_new (gboolean sound, SkHeaderCallback callback, gpointer data);
+/* Says so by the callback, too, if that changes it. */
+void sk_header_set_large_text (GtkWidget *header, gboolean large);

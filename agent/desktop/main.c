@@ -74,6 +74,8 @@ main (int argc, char **argv)
   setlocale (LC_ALL, "");
   if (!sk_options_parse (&options, argc, argv, &error))
     return sk_command_fail (error);
+  if (options.large_text != SK_LARGE_TEXT_AS_BEFORE)
+    sk_large_text_save (options.large_text == SK_LARGE_TEXT_ON);
   switch (options.command)
     {
     case SK_COMMAND_OPEN:

@@ -70,6 +70,18 @@ take_option (SkOptions *options, int left, char **argv)
     }
   if ((used = take_string (left, argv, "--size", &text)))
     return sscanf (text, "%dx%d", &options->width, &options->height) == 2 ? used : 0;
+  if ((used = take_string (left, argv, "--monitors", &text)))
+    {
+      options->all_monitors = strcmp (text, "all") == 0;
+      options->system_viewer = options->system_viewer || options->all_monitors;
+      return options->all_monitors || strcmp (text, "current") == 0 ? used : 0;
+    }
+  if ((text = value_of (argv[0], "--large-text")) || strcmp (argv[0], "--large-text") == 0)
+    {
+      const gboolean off = text && strcmp (text, "off") == 0;
+      options->large_text = off ? SK_LARGE_TEXT_OFF : SK_LARGE_TEXT_ON;
+      return off || !text || strcmp (text, "on") == 0;
+    }
   if (strcmp (argv[0], "--all") == 0)
     return options->all = TRUE;
   if (strcmp (argv[0], "--no-sound") == 0)
@@ -154,6 +166,8 @@ sk_options_help (void)
       "\n"
       "  --pool NAME      another kind of browser, if your administrator offers several\n"
       "  --viewer=system  use the FreeRDP client of this system instead of our own window\n"
+      "  --monitors all   full screen on all monitors, by this system's FreeRDP client\n"
+      "  --large-text     pages at 150 %, from now on; --large-text=off as usual again\n"
       "  --no-sound       do not even ask for the internet side's sound\n"
       "  --background     wait without a window, so that the next click is quicker\n"
       "  --socket PATH    where sekishod listens (else $SEKISHO_SOCKET, /run/sekisho/api.sock)\n"
@@ -170,6 +184,8 @@ sk_options_help (void)
       "\n"
       "  --pool 名前      別の種類のブラウザー（管理者が用意している場合）\n"
       "  --viewer=system  専用の画面の代わりに、このシステムの FreeRDP クライアントを使う\n"
+      "  --monitors all   すべてのモニターで全画面にする（このシステムの FreeRDP クライアントを使う）\n"
+      "  --large-text     次からもページを 150 % で表示する。--large-text=off で元に戻す\n"
       "  --no-sound       インターネット側の音を受け取らない\n"
       "  --background     画面を出さずに待機し、次のクリックを速くする\n"
       "  --socket パス    sekishod の待ち受け場所（通常は $SEKISHO_SOCKET か /run/sekisho/api.sock）\n"

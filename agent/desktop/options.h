@@ -21,6 +21,13 @@ typedef struct
   const char *pool;
   const char *socket;
   gboolean system_viewer;
+  gboolean all_monitors; /* with the system's viewer */
+  enum
+  {
+    SK_LARGE_TEXT_AS_BEFORE,
+    SK_LARGE_TEXT_ON,
+    SK_LARGE_TEXT_OFF
+  } large_text;
   gboolean all; /* end */
   gboolean no_sound;
   /* for developers, not in --help: no broker */

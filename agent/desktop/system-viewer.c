@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/i18n.h"
 #include "desktop/link.h"
+#include "desktop/window-state.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -67,12 +68,14 @@ keep_stream (gpointer data)
 }
 
 static int
-run_viewer (const char *program, int fd, const char *fingerprint, int width, int height, gboolean sound,
-            GError **error)
+run_viewer (const char *program, int fd, const char *fingerprint, int width, int height,
+            const SkOptions *options, GError **error)
 {
   g_autofree char *port = g_strdup_printf ("/port:%d", fd);
   g_autofree char *pin = g_strdup_printf ("/cert:deny,fingerprint:sha256:%s", fingerprint);
   g_autofree char *size = g_strdup_printf ("/size:%dx%d", MAX (width, 640), MAX (height, 480));
+  g_autofree char *scale
+      = g_strdup_printf ("/scale-desktop:%d", sk_large_text_percent (sk_large_text_load (), 1));
   g_autofree char *title = g_strconcat ("/title:", SK_TR ("Internet side", "インターネット側"), NULL);
   const char *argv[] = { program,
                          "/v:|",
@@ -81,12 +84,13 @@ run_viewer (const char *program, int fd, const char *fingerprint, int width, int
                          "/p:",
                          pin,
                          "/sec:tls",
-                         size,
+                         scale,
                          title,
                          "/rfx",
-                         "+dynamic-resolution",
                          "-clipboard",
-                         sound ? "/sound" : "/audio-mode:2",
+                         options->no_sound ? "/audio-mode:2" : "/sound",
+                         options->all_monitors ? "/multimon" : size,
+                         options->all_monitors ? "/f" : "+dynamic-resolution",
                          NULL };
   int status = 0;
   if (!g_spawn_sync (NULL, (char **) argv, NULL,
@@ -132,7 +136,7 @@ sk_command_system_viewer (const SkOptions *options)
   g_autoptr (SkLink) link = sk_link_new (&request);
   sk_link_set_notify (link, on_change, GINT_TO_POINTER (wake_fd));
   sk_autofd int fd = wait_for_stream (link, wake_fd, &fingerprint, &width, &height, &error);
-  int status = fd < 0 ? -1 : run_viewer (program, fd, fingerprint, width, height, !options->no_sound, &error);
+  int status = fd < 0 ? -1 : run_viewer (program, fd, fingerprint, width, height, options, &error);
   /* No notifications to a closed eventfd. */
   sk_link_set_notify (link, NULL, NULL);
   return status < 0 ? sk_command_fail (error) : status;

@@ -46,3 +46,34 @@ sk_window_state_save (const SkWindowState *state)
                                            (int) (state->scale * 100 + 0.5), state->maximized ? 1 : 0);
   g_file_set_contents_full (name, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
 }
+
+char *
+sk_large_text_file (void)
+{
+  return g_build_filename (g_get_user_config_dir (), "sekisho", "large-text", NULL);
+}
+
+gboolean
+sk_large_text_load (void)
+{
+  g_autofree char *name = sk_large_text_file ();
+  g_autofree char *text = NULL;
+  return g_file_get_contents (name, &text, NULL, NULL) && g_str_has_prefix (text, "on");
+}
+
+void
+sk_large_text_save (gboolean large)
+{
+  g_autofree char *name = sk_large_text_file ();
+  g_autofree char *dir = g_path_get_dirname (name);
+  if (sk_large_text_load () == large || g_mkdir_with_parents (dir, 0700) < 0)
+    return;
+  g_file_set_contents_full (name, large ? "on\n" : "off\n", -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
+}
+
+int
+sk_large_text_percent (gboolean large, double scale)
+{
+  /* [MS-RDPEDISP] 2.2.2.2.1 */
+  return CLAMP ((int) (scale * (large ? SK_LARGE_TEXT_PERCENT : 100) + 0.5), 100, 500);
+}

@@ -19,3 +19,14 @@ typedef struct
 
 SkWindowState sk_window_state_load (void);
 void sk_window_state_save (const SkWindowState *state);
+
+/* Large text: for eyes of 60 years and more. 150 % makes the usual 12 pt of a page 18 pt, which is large
+ * print, and leaves a picture of 1280 pixels 853 for the page, enough for layouts made for a desktop (from
+ * 768). */
+#define SK_LARGE_TEXT_PERCENT 150
+/* Remembered for the user; whoever has a window open watches the file. */
+char *sk_large_text_file (void);
+gboolean sk_large_text_load (void);
+void sk_large_text_save (gboolean large);
+/* What the guest is to enlarge by, on a desktop that enlarges by scale itself. */
+int sk_large_text_percent (gboolean large, double scale);

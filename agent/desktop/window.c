@@ -13,6 +13,7 @@ struct _SkWindow
   gpointer data;
   GtkWindow *window;
   SkPicture *picture;
+  GtkWidget *header;
   GtkWidget *strip; /* the trust text in full screen, where there is no header bar */
   GtkWidget *panel, *title, *detail, *again, *close;
   GtkWidget *notice;
@@ -185,6 +186,10 @@ on_header_action (SkHeaderAction action, const char *url, gpointer data)
     case SK_HEADER_SOUND_OFF:
       self->actions.sound (action == SK_HEADER_SOUND_ON, self->data);
       break;
+    case SK_HEADER_LARGE_TEXT_ON:
+    case SK_HEADER_LARGE_TEXT_OFF:
+      self->actions.large_text (action == SK_HEADER_LARGE_TEXT_ON, self->data);
+      break;
     case SK_HEADER_END:
       self->actions.end (self->data);
       break;
@@ -312,7 +317,8 @@ sk_window_new (SkPixels *pixels, const SkWindowState *state, const SkWindowActio
   gtk_window_set_icon_name (self->window, "jp.sekisho.Desktop");
   /* F10 is the guest's: half-width letters in its input method. Here it would open the menu. */
   gtk_window_set_handle_menubar_accel (self->window, FALSE);
-  gtk_window_set_titlebar (self->window, sk_header_new (actions->sound != NULL, on_header_action, self));
+  self->header = sk_header_new (actions->sound != NULL, on_header_action, self);
+  gtk_window_set_titlebar (self->window, self->header);
   gtk_window_set_child (self->window, build_content (self));
   gtk_window_set_focus (self->window, GTK_WIDGET (self->picture));
   ask_for_size (self, *state);
@@ -344,4 +350,10 @@ void
 sk_window_hide (SkWindow *self)
 {
   gtk_widget_set_visible (GTK_WIDGET (self->window), FALSE);
+}
+
+void
+sk_window_set_large_text (SkWindow *self, gboolean large)
+{
+  sk_header_set_large_text (self->header, large);
 }

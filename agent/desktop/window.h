@@ -14,6 +14,7 @@ typedef struct
   void (*closed) (gpointer data);                    /* the user closed the window */
   void (*room) (int width, int height, int scale_percent, gpointer data);
   void (*painted) (gpointer data); /* see the picture's signal */
+  void (*large_text) (gboolean on, gpointer data);
 } SkWindowActions;
 
 typedef struct _SkWindow SkWindow;
@@ -27,6 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkWindow, sk_window_free)
 /* token: the desktop's start-up or activation token, nullable. */
 void sk_window_present (SkWindow *window, const char *token);
 void sk_window_hide (SkWindow *window);
+/* What the menu shows of it. */
+void sk_window_set_large_text (SkWindow *window, gboolean large);
 /* The text over the (faded) picture; NULL: none, the picture is alive. Copied. */
 void sk_window_show_text (SkWindow *window, const SkText *text);
 /* A line under the header bar that goes by itself. */

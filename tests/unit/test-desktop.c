@@ -251,6 +251,21 @@ test_layout (void)
 }
 
 static void
+test_large_text (void)
+{
+  g_assert_cmpint (sk_large_text_percent (FALSE, 1), ==, 100);
+  g_assert_cmpint (sk_large_text_percent (TRUE, 1), ==, 150);
+  g_assert_cmpint (sk_large_text_percent (TRUE, 1.25), ==, 188);
+  g_assert_cmpint (sk_large_text_percent (TRUE, 8), ==, 500);
+  g_assert_cmpint (sk_large_text_percent (FALSE, 0.5), ==, 100);
+  g_assert_false (sk_large_text_load ());
+  sk_large_text_save (TRUE);
+  g_assert_true (sk_large_text_load ());
+  sk_large_text_save (FALSE);
+  g_assert_false (sk_large_text_load ());
+}
+
+static void
 test_layout_points (void)
 {
   int x, y;
@@ -455,7 +470,7 @@ test_instance_names (void)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
+  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
   g_test_add_func ("/desktop/url/accepted", test_url_accepted);
   g_test_add_func ("/desktop/url/refused", test_url_refused);
   g_test_add_func ("/desktop/url/length", test_url_length);
@@ -466,6 +481,7 @@ main (int argc, char **argv)
   g_test_add_func ("/desktop/texts/subprocess/japanese", test_texts_japanese);
   g_test_add_func ("/desktop/layout/fit", test_layout);
   g_test_add_func ("/desktop/layout/points", test_layout_points);
+  g_test_add_func ("/desktop/large-text", test_large_text);
   g_test_add_func ("/desktop/frame/damage", test_frame);
   g_test_add_func ("/desktop/frame/limits", test_frame_limits);
   g_test_add ("/desktop/instance/one", Desk, NULL, desk_up, test_instance, desk_down);
