@@ -5,14 +5,6 @@
 #include "rdp/screen.h"
 #include <unistd.h>
 
-static const SkSandboxProfile profile = {
-  .name = "screen",
-  .address_space = G_GUINT64_CONSTANT (2) << 30, /* libraries and stacks take 0.7 GiB of addresses */
-  .files = 64,                                   /* 8 views, FreeRDP's events, control */
-  .threads = TRUE,
-  .accept = TRUE,
-};
-
 int
 main (int argc, char **argv)
 {
@@ -25,7 +17,7 @@ main (int argc, char **argv)
   SkScreen *screen = sk_screen_new ();
   screen->worker = sk_worker_new (&sk_screen_class, fd, verbose, screen);
   if (!sk_library_init (screen->worker, verbose, &error) || !sk_screen_prepare (screen, &error)
-      || !sk_sandbox_close (&profile, &error))
+      || !sk_sandbox_close (&sk_screen_cage, &error))
     {
       sk_err (NULL, "%s", error->message);
       return 69;

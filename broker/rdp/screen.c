@@ -89,3 +89,11 @@ const SkWorkerClass sk_screen_class = {
   .job_type = SK_SCREEN_JOB,
   .message = on_message,
 };
+
+const SkSandboxProfile sk_screen_cage = {
+  .name = "screen",
+  .address_space = G_GUINT64_CONSTANT (2) << 30, /* libraries and stacks take 0.7 GiB of addresses */
+  .files = 64,                                   /* 8 views, FreeRDP's events, control */
+  .threads = TRUE,
+  .accept = TRUE,
+};

@@ -6,6 +6,7 @@
 #pragma once
 #include "rdp/input.h"
 #include "rdp/relay.h"
+#include "common/sandbox.h"
 #include "rdp/ring.h"
 #include "rdp/worker.h"
 #include "wire/sound.h"
@@ -72,6 +73,7 @@ typedef struct
 
 SkScreen *sk_screen_new (void);
 extern const SkWorkerClass sk_screen_class;
+extern const SkSandboxProfile sk_screen_cage;
 /* Everything FreeRDP would load late; main thread, before the sandbox is closed. */
 gboolean sk_screen_prepare (SkScreen *screen, GError **error);
 

@@ -5,14 +5,6 @@
 #include "rdp/view.h"
 #include <unistd.h>
 
-static const SkSandboxProfile profile = {
-  .name = "view",
-  .address_space = G_GUINT64_CONSTANT (2) << 30, /* libraries and stacks take 0.7 GiB of addresses */
-  .files = 48,
-  .threads = TRUE,
-  .accept = TRUE,
-};
-
 int
 main (int argc, char **argv)
 {
@@ -25,7 +17,7 @@ main (int argc, char **argv)
   SkView *view = sk_view_new ();
   view->worker = sk_worker_new (&sk_view_class, fd, verbose, view);
   if (!sk_library_init (view->worker, verbose, &error) || !sk_view_make_key (view, &error)
-      || !sk_view_prepare (view, &error) || !sk_sandbox_close (&profile, &error))
+      || !sk_view_prepare (view, &error) || !sk_sandbox_close (&sk_view_cage, &error))
     {
       sk_err (NULL, "%s", error->message);
       return 69;

@@ -89,3 +89,11 @@ const SkWorkerClass sk_view_class = {
   .job_type = SK_VIEW_JOB,
   .message = on_message,
 };
+
+const SkSandboxProfile sk_view_cage = {
+  .name = "view",
+  .address_space = G_GUINT64_CONSTANT (2) << 30, /* libraries and stacks take 0.7 GiB of addresses */
+  .files = 48,
+  .threads = TRUE,
+  .accept = TRUE,
+};

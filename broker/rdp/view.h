@@ -10,6 +10,7 @@
 #pragma once
 #include "rdp/border.h"
 #include "rdp/encode.h"
+#include "common/sandbox.h"
 #include "rdp/ring.h"
 #include "rdp/worker.h"
 #include "wire/sound.h"
@@ -118,6 +119,7 @@ typedef struct
 
 SkView *sk_view_new (void);
 extern const SkWorkerClass sk_view_class;
+extern const SkSandboxProfile sk_view_cage;
 
 /* view-key.c: main thread, before the sandbox is closed */
 gboolean sk_view_make_key (SkView *view, GError **error);
