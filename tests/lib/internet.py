@@ -42,6 +42,19 @@ const tell = async () => {
 t.addEventListener('input', tell);
 addEventListener('resize', tell);
 addEventListener('load', () => { t.focus(); tell(); });
+// The middle button plays for three seconds: a frequency for each ear.
+addEventListener('mousedown', event => {
+  if (event.button !== 1) return;
+  event.preventDefault();
+  const context = new AudioContext({latencyHint: 'playback'}), ears = new ChannelMergerNode(context, {numberOfInputs: 2});
+  [440, 660].forEach((frequency, ear) => {
+    const tone = new OscillatorNode(context, {frequency}), gain = new GainNode(context, {gain: 0.5});
+    tone.connect(gain).connect(ears, 0, ear);
+    tone.start();
+    tone.stop(context.currentTime + 3);
+  });
+  ears.connect(context.destination);
+});
 </script>'''
 
 SERVER_PROGRAM = '''
