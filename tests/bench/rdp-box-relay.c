@@ -97,6 +97,20 @@ say (Relay *r, guint16 type, guint32 id, const void *body, gsize length)
   return write_all (r->port, out->data, out->len);
 }
 
+/* FALSE once the screen is gone: nobody waits for this guest any more. */
+static gboolean
+open_guest (Relay *r)
+{
+  while ((r->guest = connect_guest (r->host)) < 0)
+    {
+      /* What the screen says meanwhile stays unread; only its end counts. */
+      struct pollfd end = { r->port, POLLRDHUP, 0 };
+      if (poll (&end, 1, RETRY_MS) > 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 on_frame (Relay *r, const SkFrame *f)
 {
@@ -108,9 +122,7 @@ on_frame (Relay *r, const SkFrame *f)
     case SK_RELAY_OPEN:
       sk_clear_fd (&r->guest);
       r->id = f->id;
-      while ((r->guest = connect_guest (r->host)) < 0)
-        poll (NULL, 0, RETRY_MS);
-      return say (r, SK_RELAY_OPENED, f->id, NULL, 0);
+      return open_guest (r) && say (r, SK_RELAY_OPENED, f->id, NULL, 0);
     case SK_RELAY_DATA:
       return f->id != r->id || r->guest < 0 || write_all (r->guest, f->body, f->length);
     case SK_RELAY_CLOSE:
