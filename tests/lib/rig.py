@@ -60,6 +60,22 @@ def run(*command, **options):
     return subprocess.run(command, **options)
 
 
+def reachable(directory, links):
+    """The folder, or `links` with its files where QEMU's user can get at them: a tree below /root is root's alone."""
+    parents = [directory]
+    while parents[-1] != '/':
+        parents.append(os.path.dirname(parents[-1]))
+    if all(os.stat(parent).st_mode & 0o001 for parent in parents):
+        return directory
+    os.makedirs(links, exist_ok=True)
+    for name in os.listdir(directory):
+        try:
+            os.link(os.path.join(directory, name), os.path.join(links, name))
+        except OSError:
+            shutil.copy(os.path.join(directory, name), links)
+    return links
+
+
 def libvirt_up():
     return run('virsh', '-c', 'qemu:///system', 'uri', check=False, timeout=30).returncode == 0
 
@@ -256,23 +272,7 @@ class Rig:
             directory = os.path.join(BUILD, 'guest')
             run(os.path.join(TOP, 'agent', 'guest', 'build-image'), '--agent', binary('sekisho-agent'), '--output', directory,
                 capture_output=False, stdout=sys.stderr)
-        return self.api('POST', '/1.0/images', {'name': 'default', 'path': self.reachable(directory)})['name']
-
-    def reachable(self, directory):
-        """The folder, or links to its files where QEMU's user can get at them: a tree below /root is root's alone."""
-        parents = [directory]
-        while parents[-1] != '/':
-            parents.append(os.path.dirname(parents[-1]))
-        if all(os.stat(parent).st_mode & 0o001 for parent in parents):
-            return directory
-        links = os.path.join(self.dir, 'image')
-        os.makedirs(links, exist_ok=True)
-        for name in os.listdir(directory):
-            try:
-                os.link(os.path.join(directory, name), os.path.join(links, name))
-            except OSError:
-                shutil.copy(os.path.join(directory, name), links)
-        return links
+        return self.api('POST', '/1.0/images', {'name': 'default', 'path': reachable(directory, os.path.join(self.dir, 'image'))})['name']
 
     # What exists outside the broker
     def domains(self):
