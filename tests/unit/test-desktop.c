@@ -492,5 +492,9 @@ main (int argc, char **argv)
   g_test_add ("/desktop/instance/after-a-kill", Desk, NULL, desk_up, test_instance_after_a_kill, desk_down);
   g_test_add ("/desktop/instance/bad-messages", Desk, NULL, desk_up, test_instance_bad_messages, desk_down);
   g_test_add_func ("/desktop/instance/names", test_instance_names);
-  return g_test_run ();
+  const int status = g_test_run ();
+  const char *remove[] = { "rm", "-rf", config, NULL };
+  g_assert_true (
+      g_spawn_sync (NULL, (char **) remove, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+  return status;
 }
