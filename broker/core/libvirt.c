@@ -128,7 +128,7 @@ describe_stop (int event, int detail)
                                                        : "destroyed";
 }
 
-/* Event thread. For all domains of the host: the core knows which are its own. */
+/* Main loop. For all domains of the host: the core knows which are its own. */
 static int
 on_lifecycle (virConnectPtr connection, virDomainPtr domain, int event, int detail, void *data)
 {
@@ -139,7 +139,7 @@ on_lifecycle (virConnectPtr connection, virDomainPtr domain, int event, int deta
   return 0;
 }
 
-/* Event thread. */
+/* Main loop. */
 static void
 on_closed (virConnectPtr connection, int reason, void *data)
 {
@@ -215,22 +215,17 @@ connect_later (SkBackend *backend)
   g_thread_unref (g_thread_new ("libvirt-connect", connect_thread, backend_ref (backend)));
 }
 
-static gpointer
-event_thread (gpointer data)
-{
-  for (;;)
-    if (virEventRunDefaultImpl () < 0)
-      g_usleep (100000); /* our own mistake at most; but never a busy loop */
-  return NULL;
-}
-
 /* libvirt's errors come back by return values; it must not print them too. */
 static void
 ignore_error (void *data, virErrorPtr error)
 {
 }
 
-/* libvirt wants its event loop before the first connection, and has one for the process. */
+/* libvirt wants its event loop before the first connection, and has one for the process. Its default one is
+ * made of sources of GLib's default main context (libvirt's src/util/vireventglib.c, since 6.1), which our
+ * main loop runs. A thread of its own around virEventRunDefaultImpl() would iterate that context, and with it
+ * all of our own sources, whenever the main loop does not hold it: before it has started, and while
+ * everything is taken down. */
 static void
 ensure_event_loop (void)
 {
@@ -240,7 +235,6 @@ ensure_event_loop (void)
   virSetErrorFunc (NULL, ignore_error);
   if (virInitialize () < 0 || virEventRegisterDefaultImpl () < 0)
     g_error ("libvirt cannot be initialised");
-  g_thread_unref (g_thread_new ("libvirt-events", event_thread, NULL));
   g_once_init_leave (&once, 1);
 }
 
@@ -394,6 +388,15 @@ start (SkHypervisor *hypervisor)
   connect_later (self->backend);
 }
 
+/* Both calls wait for libvirtd's answer, which the main loop must not. */
+static gpointer
+close_thread (gpointer connection)
+{
+  virConnectUnregisterCloseCallback (connection, on_closed);
+  virConnectClose (connection);
+  return NULL;
+}
+
 /* Calls that are under way end on their own; nobody hears their answers. */
 static void
 sk_libvirt_dispose (GObject *object)
@@ -416,10 +419,7 @@ sk_libvirt_dispose (GObject *object)
   g_cond_broadcast (&backend->changed);
   g_mutex_unlock (&backend->lock);
   if (connection)
-    {
-      virConnectUnregisterCloseCallback (connection, on_closed);
-      virConnectClose (connection);
-    }
+    g_thread_unref (g_thread_new ("libvirt-close", close_thread, connection));
   G_OBJECT_CLASS (sk_libvirt_parent_class)->dispose (object);
 }
 

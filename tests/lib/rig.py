@@ -184,6 +184,7 @@ class Rig:
         """An orderly stop of everything: drain, then end the daemon."""
         if not self.core:
             return
+        status = 0
         if self.core.poll() is None:
             with contextlib.suppress(Exception):
                 operation = self.api('POST', '/1.0/shutdown', {'sessions': True})
@@ -193,8 +194,11 @@ class Rig:
                 self.core.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill_core()
+            status = self.core.returncode
         self.sweep()
         self.core = None
+        if status:
+            raise RuntimeError(f'sekishod ended with {status}:\n' + self.log_tail())
 
     def sweep(self):
         """Ends what a killed broker left behind, so that one failed test does not spoil the next. leftovers() is asked before."""
