@@ -112,6 +112,53 @@ sk_input_clamp (SkInputRecord *r, guint width, guint height)
   return FALSE;
 }
 
+/* [MS-RDPBCGR] 2.2.8.1.1.3.1.1.1 names scan codes of set 1. Pause is 0x45 with the prefix E1. */
+static gboolean
+presses_lock_key (const SkInputRecord *r)
+{
+  const gint32 codes[] = { 0x3a /* Caps */, 0x45 /* Num */, 0x46 /* Scroll */, 0x70 /* kana */ };
+  for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
+    if (r->type == SK_INPUT_SCANCODE && !(r->flags & KBD_FLAGS_RELEASE) && r->a == codes[i])
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+sk_input_sync_pass (SkInputSync *sync, const SkInputRecord *r, gint64 now)
+{
+  if (r->type == SK_INPUT_SYNC)
+    {
+      sync->waits = sync->last && now - sync->last < SK_INPUT_SYNC_QUIET_US;
+      sync->record = *r;
+      if (!sync->waits)
+        sync->last = now;
+      return !sync->waits;
+    }
+  if (presses_lock_key (r))
+    sync->waits = FALSE;
+  if (r->type == SK_INPUT_SCANCODE || r->type == SK_INPUT_UNICODE)
+    sync->last = now;
+  return TRUE;
+}
+
+int
+sk_input_sync_timeout (const SkInputSync *sync, gint64 now)
+{
+  const gint64 left = sync->last + SK_INPUT_SYNC_QUIET_US - now;
+  return !sync->waits ? -1 : left > 0 ? (int) (left / 1000) + 1 : 0;
+}
+
+gboolean
+sk_input_sync_take (SkInputSync *sync, gint64 now, SkInputRecord *ret)
+{
+  if (sk_input_sync_timeout (sync, now) != 0)
+    return FALSE;
+  sync->waits = FALSE;
+  sync->last = now;
+  *ret = sync->record;
+  return TRUE;
+}
+
 gboolean
 sk_input_is_move (const SkInputRecord *r)
 {

@@ -33,6 +33,25 @@ void sk_input_held_note (SkInputHeld *held, const SkInputRecord *record);
 /* The next record that releases something, clearing it; FALSE when nothing is held. */
 gboolean sk_input_held_release (SkInputHeld *held, SkInputRecord *ret);
 
+/* When the state of the lamps that a viewer says (TS_SYNC_EVENT, [MS-RDPBCGR] 2.2.8.1.1.3.1.1.5) goes to the
+ * guest. xorgxrdp strokes a lock key when the state it reads is another one, and reads it before the strokes
+ * that came just before have taken effect: xfreerdp3's word behind each Caps Lock left the lamp wrong once in
+ * three times. So the word waits until nothing was sent for SK_INPUT_SYNC_QUIET_US, and the last one counts.
+ * A lock key on its way to the guest makes a waiting word stale: it is dropped. */
+#define SK_INPUT_SYNC_QUIET_US (250 * 1000)
+typedef struct
+{
+  gint64 last; /* when a key or a word was sent; 0: never */
+  gboolean waits;
+  SkInputRecord record;
+} SkInputSync;
+
+/* Takes a (clamped) record that would be sent now (monotonic, us). FALSE: it is kept back. */
+gboolean sk_input_sync_pass (SkInputSync *sync, const SkInputRecord *record, gint64 now);
+/* Milliseconds until sk_input_sync_take() gives the word that waits; -1 when none does. */
+int sk_input_sync_timeout (const SkInputSync *sync, gint64 now);
+gboolean sk_input_sync_take (SkInputSync *sync, gint64 now, SkInputRecord *ret);
+
 /* One UTF-16 unit as key strokes, for a guest whose RDP server has no use for Unicode events: xrdp 0.10 gives
  * them to IBus, and our guest has fcitx5. Right Shift and right Super are held, F12 says "one unit", and five
  * of F1 … F11 are its digits to the base of 11, the most significant first; the guest's

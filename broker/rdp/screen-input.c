@@ -33,6 +33,8 @@ send_to_guest (SkScreen *s, SkScreenView *v, const SkInputRecord *r)
   rdpInput *input = s->instance->context->input;
   SkMonitors layout;
   gboolean sent = TRUE;
+  if (!sk_input_sync_pass (&s->sync, r, g_get_monotonic_time ()))
+    return;
   switch ((SkInputType) r->type)
     {
     case SK_INPUT_SCANCODE:
@@ -115,6 +117,17 @@ sk_screen_release_view (SkScreen *s, SkScreenView *v)
   SkInputRecord r;
   while (sk_input_held_release (&v->held, &r))
     send_to_guest (s, v, &r);
+}
+
+int
+sk_screen_sync_tick (SkScreen *s)
+{
+  SkInputRecord r;
+  const gint64 now = g_get_monotonic_time ();
+  if (sk_input_sync_take (&s->sync, now, &r)
+      && !freerdp_input_send_synchronize_event (s->instance->context->input, (UINT32) r.a))
+    sk_worker_log (s->worker, G_LOG_LEVEL_INFO, "the guest does not take input %u", r.type);
+  return sk_input_sync_timeout (&s->sync, now);
 }
 
 /* Whether the guest's picture is what is wanted, as far as it can be seen or was said. */

@@ -420,7 +420,7 @@ turn (SkScreen *s)
   Polled p;
   if (!collect (s, &p))
     return FALSE;
-  int timeout = sk_screen_resize_tick (s);
+  int timeout = earlier (sk_screen_resize_tick (s), sk_screen_sync_tick (s));
   if (s->first_paint && !s->has_picture)
     timeout = earlier (timeout, FIRST_PICTURE_US / 1000);
   if (s->dirty)

@@ -58,6 +58,7 @@ typedef struct
   guint8 *scratch;       /* of the bitmap decoder */
   gsize scratch_bytes;
   gint64 resize_sent;
+  SkInputSync sync;      /* the guest has one keyboard, whoever types */
   guint16 sound_channel; /* 0: not looked up yet */
   SkSoundClient sound;
   gint64 sound_heard; /* monotonic: when it was last not silent */
@@ -105,6 +106,9 @@ void sk_screen_release_view (SkScreen *screen, SkScreenView *view);
 void sk_screen_finish_view (SkScreen *screen, SkScreenView *view);
 /* Sends a wanted size when it is time; returns ms until the next try, -1 when none is wanted. */
 int sk_screen_resize_tick (SkScreen *screen);
+/* Sends the lamps' state that had to wait for the keys before it; returns ms until the next try, -1 for none.
+ */
+int sk_screen_sync_tick (SkScreen *screen);
 
 /* screen-sound.c: what the guest plays, into the frame memory */
 gboolean sk_screen_sound_install (SkScreen *screen);

@@ -120,6 +120,44 @@ test_release (void)
   g_assert_cmpuint (x_buttons, ==, 1);
 }
 
+/* Lamps: at once when nothing was typed, else the last word after the quiet, unless a lock key overtook it.
+ */
+static void
+test_sync (void)
+{
+  static const SkInputRecord on = { SK_INPUT_SYNC, 0, KBD_SYNC_CAPS_LOCK }, off = { SK_INPUT_SYNC };
+  static const SkInputRecord a = { SK_INPUT_SCANCODE, 0, 0x1e }, num = { SK_INPUT_SCANCODE, 0, 0x45 },
+                             num_up = { SK_INPUT_SCANCODE, KBD_FLAGS_RELEASE, 0x45 },
+                             move = { SK_INPUT_MOUSE, PTR_FLAGS_MOVE, 5, 5 };
+  const gint64 quiet = SK_INPUT_SYNC_QUIET_US;
+  gint64 now = 1000 * quiet;
+  SkInputSync sync = { 0 };
+  SkInputRecord r;
+  g_assert_true (sk_input_sync_pass (&sync, &on, now));
+  g_assert_cmpint (sk_input_sync_timeout (&sync, now), ==, -1);
+  /* A second word would be compared with what the first has not changed yet. */
+  g_assert_false (sk_input_sync_pass (&sync, &on, now + 1));
+  g_assert_true (sk_input_sync_pass (&sync, &a, now + 2));
+  g_assert_false (sk_input_sync_pass (&sync, &off, now + 3));
+  g_assert_true (sk_input_sync_pass (&sync, &move, now + quiet));
+  g_assert_false (sk_input_sync_take (&sync, now + quiet, &r));
+  g_assert_cmpint (sk_input_sync_timeout (&sync, now + 2), ==, (int) (quiet / 1000) + 1);
+  now += 2 + quiet;
+  g_assert_cmpint (sk_input_sync_timeout (&sync, now), ==, 0);
+  g_assert_true (sk_input_sync_take (&sync, now, &r));
+  g_assert_cmpint (r.a, ==, off.a);
+  g_assert_cmpint (r.type, ==, SK_INPUT_SYNC);
+  g_assert_false (sk_input_sync_take (&sync, now + quiet, &r));
+  now += quiet;
+  g_assert_true (sk_input_sync_pass (&sync, &num, now));
+  g_assert_false (sk_input_sync_pass (&sync, &on, now + 1));
+  g_assert_true (sk_input_sync_pass (&sync, &num_up, now + 2));
+  g_assert_cmpint (sk_input_sync_timeout (&sync, now + 2), >, 0);
+  g_assert_true (sk_input_sync_pass (&sync, &num, now + 3));
+  g_assert_cmpint (sk_input_sync_timeout (&sync, now + 3), ==, -1);
+  g_assert_true (sk_input_sync_pass (&sync, &on, now + 3 + quiet));
+}
+
 static void
 add_monitor (GByteArray *out, const SkMonitorWish *w, guint32 scale)
 {
@@ -288,6 +326,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rdp-input/text", test_text);
   g_test_add_func ("/rdp-input/clamp", test_clamp);
   g_test_add_func ("/rdp-input/release", test_release);
+  g_test_add_func ("/rdp-input/sync", test_sync);
   g_test_add_func ("/rdp-input/layout", test_layout);
   g_test_add_func ("/rdp-input/monitors", test_monitors);
   g_test_add_func ("/rdp-input/monitor-records", test_monitor_records);
