@@ -36,6 +36,7 @@ static const SkBodyField fields[] = {
   TEXT (border),
   { "home_url", SK_BODY_STRING, offsetof (SkPool, home_url), SK_URL_MAX },
   SWITCH (sound),
+  SWITCH (watermark),
   { NULL },
 };
 

@@ -583,12 +583,19 @@ write_job_file (SkProcess *view, guint number, const char *session, GError **err
   return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
+static guint
+utc_minutes (void)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  return (guint) (SK_VIEW_UTC_ZERO + g_date_time_get_utc_offset (now) / G_TIME_SPAN_MINUTE);
+}
+
 static gboolean
 give_job (SkProcess *view, guint number, const SkViewJob *job, const int *fds, int viewer_fd, GError **error)
 {
   const SkMessage m = { .type = SK_VIEW_JOB,
-                        .n = { job->width, job->height, job->flags, job->border_rgb },
-                        .s = { (char *) job->session, (char *) job->border } };
+                        .n = { job->width, job->height, job->flags, job->border_rgb, utc_minutes () },
+                        .s = { (char *) job->session, (char *) job->border, (char *) job->watermark } };
   const SkMessage attach = { .type = SK_VIEW_ATTACH };
   if (!write_job_file (view, number, job->session, error) || !tell (view, &m, fds, error))
     return FALSE;

@@ -375,8 +375,15 @@ sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error)
   SkCore *core = session->core;
   SkLivePool *pool = sk_core_pool (core, session->row->pool);
   const guint sound = pool && pool->row->sound ? SK_VIEW_SOUND : 0;
-  SkViewJob job = { session->width, session->height,  SK_VIEW_BORDER | sound,
-                    SK_BORDER_RGB,  session->row->id, pool ? pool->row->border : "" };
+  /* A pool that is gone may have wanted one. */
+  const gboolean watermark = !pool || pool->row->watermark;
+  const SkViewJob job = { session->width,
+                          session->height,
+                          SK_VIEW_BORDER | sound,
+                          SK_BORDER_RGB,
+                          session->row->id,
+                          pool ? pool->row->border : "",
+                          watermark ? session->row->user : "" };
   forget_token (session);
   if (!session->vm || !session->vm->screen || !session->reserved)
     {

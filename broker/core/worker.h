@@ -27,6 +27,7 @@ typedef struct
   guint border_rgb;
   const char *session;
   const char *border;
+  const char *watermark; /* whose name is all over the picture; "": no watermark */
 } SkViewJob;
 
 #define SK_TYPE_WORKER (sk_worker_get_type ())

@@ -26,6 +26,7 @@ static const SkColumn columns[] = {
   { "border", "border", SK_COLUMN_TEXT, "BORDER", "枠の文字", TRUE },
   { "home-url", "home_url", SK_COLUMN_TEXT, "START PAGE", "開始ページ", TRUE },
   { "sound", "sound", SK_COLUMN_SWITCH, "SOUND", "音声", TRUE },
+  { "watermark", "watermark", SK_COLUMN_SWITCH, "WATERMARK", "透かし", TRUE },
   { "created", "created", SK_COLUMN_TIME, "CREATED", "作成日時", TRUE },
   { NULL },
 };
@@ -53,6 +54,9 @@ static const SkOption options[] = {
     "開始ページ。\"\" でイメージの既定" },
   { "sound", SK_OPTION_SWITCH, "on|off", "sound", "whether its browsers are heard (on)",
     "ブラウザーの音を鳴らすかどうか（既定はオン）", "on,off" },
+  { "watermark", SK_OPTION_SWITCH, "on|off", "watermark",
+    "user, date and time faintly all over the picture (off)",
+    "画面に利用者名と日時を薄く重ねるかどうか（既定はオフ）", "on,off" },
   { NULL },
 };
 

@@ -1,10 +1,8 @@
 #include "rdp/border.h"
-#include "rdp/label-font.h"
+#include "rdp/label.h"
 #include "rdp/ring.h"
 
 #define TEXT_LEFT 10
-/* Drawn for what the font lacks: U+3013, the Japanese "character missing" mark. */
-#define MISSING 0x3013
 
 SkBorder
 sk_border (gboolean drawn)
@@ -70,23 +68,6 @@ fill (guint8 *pixels, gsize stride, guint x, guint y, guint width, guint height,
     }
 }
 
-static gsize
-find_glyph (gunichar c)
-{
-  gsize low = 0, high = sk_label_glyphs;
-  while (low < high)
-    {
-      gsize middle = (low + high) / 2;
-      if (sk_label_points[middle] < c)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-  if (low < sk_label_glyphs && sk_label_points[low] == c)
-    return low;
-  return c == MISSING ? 0 : find_glyph (MISSING);
-}
-
 static guint32
 blend (guint32 under, guint32 over, guint level)
 {
@@ -107,8 +88,7 @@ draw_glyph (guint8 *pixels, gsize stride, guint x, guint y, gsize glyph, guint32
       guint32 *line = (guint32 *) (void *) (pixels + (y + row) * stride);
       for (guint i = 0; i < SK_LABEL_CELL_WIDTH; i++)
         {
-          guint at = row * SK_LABEL_CELL_WIDTH + i;
-          guint level = sk_label_cells[glyph][at / 2] >> (at % 2 * 4) & 15;
+          const guint level = sk_label_level (glyph, i, row);
           if (level)
             line[x + i] = blend (line[x + i], ink, level);
         }
@@ -129,7 +109,7 @@ draw_text (guint8 *pixels, gsize stride, guint x, guint y, guint width, const ch
 {
   for (const char *p = text; *p && x + SK_LABEL_CELL_WIDTH <= width; p = g_utf8_next_char (p))
     {
-      gsize glyph = find_glyph (g_utf8_get_char (p));
+      gsize glyph = sk_label_find (g_utf8_get_char (p));
       draw_glyph (pixels, stride, x, y, glyph, ink);
       x += sk_label_advances[glyph];
     }

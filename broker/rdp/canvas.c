@@ -18,22 +18,29 @@ new_pixels (gsize size)
 void
 sk_canvas_clear (SkCanvas *c)
 {
+  if (c->shown && c->shown != c->pixels)
+    munmap (c->shown, (gsize) c->stride * c->height);
   if (c->pixels)
     munmap (c->pixels, (gsize) c->stride * c->height);
   g_clear_pointer (&c->dirty, g_free);
+  sk_watermark_clear (&c->watermark);
   *c = (SkCanvas){ 0 };
 }
 
 void
 sk_canvas_reset (SkCanvas *c, const SkBorder *border, guint guest_width, guint guest_height)
 {
+  const SkWatermark watermark = c->watermark;
+  c->watermark = (SkWatermark){ 0 };
   sk_canvas_clear (c);
+  c->watermark = watermark;
   c->border = *border;
   c->guest_width = c->width = guest_width;
   c->guest_height = c->height = guest_height;
   sk_border_outer (border, &c->width, &c->height);
   c->stride = c->width * 4;
   c->pixels = new_pixels ((gsize) c->stride * c->height);
+  c->shown = c->watermark.levels ? new_pixels ((gsize) c->stride * c->height) : c->pixels;
   c->tiles_x = (c->width + SK_TILE - 1) / SK_TILE;
   c->tiles_y = (c->height + SK_TILE - 1) / SK_TILE;
   c->dirty = g_malloc0 ((gsize) c->tiles_x * c->tiles_y);
@@ -116,6 +123,42 @@ refresh_tile (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size, gui
   return changed;
 }
 
+void
+sk_canvas_set_watermark (SkCanvas *c, const char *text)
+{
+  sk_watermark_set (&c->watermark, text);
+  if (!c->pixels)
+    return;
+  c->watermark_changed = TRUE;
+  sk_canvas_mark_all (c, SK_TILE_CHECK);
+}
+
+/* Brings rows of a tile into what is shown; returns those from the first that got another look to the last.
+ */
+static Rows
+show_tile (SkCanvas *c, guint tx, guint ty, Rows rows)
+{
+  const guint x = tx * SK_TILE, width = MIN (SK_TILE, c->width - x);
+  const guint left = MAX (x, c->border.left), right = MIN (x + width, c->width - c->border.right);
+  guint32 row[SK_TILE];
+  Rows changed = { 0 };
+  for (guint y = rows.top; y < rows.bottom; y++)
+    {
+      const gsize at = (gsize) y * c->stride + (gsize) x * 4;
+      memcpy (row, c->pixels + at, (gsize) width * 4);
+      if (left < right && y >= c->border.top && y < c->height - c->border.bottom)
+        sk_watermark_draw (&c->watermark, row + (left - x), left - c->border.left, y - c->border.top,
+                           right - left);
+      if (memcmp (c->shown + at, row, (gsize) width * 4) == 0)
+        continue;
+      memcpy (c->shown + at, row, (gsize) width * 4);
+      if (changed.bottom == 0)
+        changed.top = y;
+      changed.bottom = y + 1;
+    }
+  return changed;
+}
+
 static void
 add_tile (const SkCanvas *c, SkTileRect *rects, guint *n, guint tx, Rows rows)
 {
@@ -137,11 +180,15 @@ sk_canvas_update (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size,
           continue;
         *tile = SK_TILE_CLEAN;
         c->n_dirty--;
+        const Rows whole = { ty * SK_TILE, MIN ((ty + 1) * SK_TILE, c->height) };
         Rows rows = refresh_tile (c, ring, size, tx, ty);
+        if (c->shown != c->pixels)
+          rows = show_tile (c, tx, ty, state == SK_TILE_FORCE || c->watermark_changed ? whole : rows);
         if (state == SK_TILE_FORCE)
-          rows = (Rows){ ty * SK_TILE, MIN ((ty + 1) * SK_TILE, c->height) };
+          rows = whole;
         if (rows.bottom > rows.top)
           add_tile (c, ret_rects, &n, tx, rows);
       }
+  c->watermark_changed = FALSE;
   return n;
 }

@@ -6,14 +6,18 @@
 #pragma once
 #include "rdp/border.h"
 #include "rdp/ring.h"
+#include "rdp/watermark.h"
 
 #define SK_TILE 64 /* RemoteFX's own tile */
 
 typedef struct
 {
   guint width, height, stride;
-  guint8 *pixels; /* BGRX32 */
+  guint8 *pixels; /* BGRX32: border and the guest's picture */
+  guint8 *shown;  /* the same with the watermark: what the viewer has; pixels itself when there is none */
   SkBorder border;
+  SkWatermark watermark; /* over the guest's picture */
+  gboolean watermark_changed;
   guint guest_width, guest_height; /* of the picture shown inside */
   guint tiles_x, tiles_y;
   guint8 *dirty; /* a byte a tile: SkTileState */
@@ -34,6 +38,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkCanvas, sk_canvas_clear)
 /* Another guest size inside the same desktop (a viewer that cannot resize): black around a smaller one, a
  * larger one is cut. */
 void sk_canvas_letterbox (SkCanvas *c, guint guest_width, guint guest_height);
+
+/* Another text of the watermark, or none: "". Going from none to one or back takes a sk_canvas_reset(). */
+void sk_canvas_set_watermark (SkCanvas *c, const char *untrusted_text);
 
 /* Marks the tiles under a rectangle in the guest's coordinates. */
 void sk_canvas_mark (SkCanvas *c, const SkRingRect *rect);

@@ -91,7 +91,7 @@ encode_message (SkEncoder *e, wStream *s, const SkCanvas *c, const SkTileRect *t
         rects[n_rects++] = (RFX_RECT){ tiles[i].x, tiles[i].y, tiles[i].width, tiles[i].height };
     }
   RFX_MESSAGE *message
-      = rfx_encode_message (e->rfx, rects, n_rects, c->pixels, c->width, c->height, c->stride);
+      = rfx_encode_message (e->rfx, rects, n_rects, c->shown, c->width, c->height, c->stride);
   if (!message)
     return FALSE;
   Stream_SetPosition (s, 0);
@@ -151,7 +151,7 @@ encode_bitmap (SkFrameOut *f, const SkCanvas *c, SkTileRect r, gsize max)
   if (r.x + width > c->width)
     r.x = (guint16) (c->width - width);
   r.width = (guint16) width;
-  const gsize length = sk_planar_encode (c->pixels + (gsize) r.y * c->stride + (gsize) r.x * 4, c->stride,
+  const gsize length = sk_planar_encode (c->shown + (gsize) r.y * c->stride + (gsize) r.x * 4, c->stride,
                                          r.width, r.height, out, max);
   if (length == 0)
     return FALSE;

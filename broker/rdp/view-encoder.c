@@ -16,11 +16,13 @@ typedef struct
   guint viewer_width, viewer_height;
   gint64 last_frame, size_taken;
   gboolean size_waits;
+  gint64 minute;     /* that the watermark tells */
   SkTileRect *rects; /* room for every tile of the canvas */
 } Encoder;
 
 /* A guest that changes its size all the time gets a new canvas this often. */
 #define RESIZE_EVERY_US (50 * 1000)
+#define MINUTE_US (60 * G_USEC_PER_SEC)
 
 static void
 reset_canvas (Encoder *e)
@@ -136,6 +138,23 @@ start_over (Encoder *e)
     sk_worker_log (e->view->worker, G_LOG_LEVEL_CRITICAL, "encoder reset failed");
 }
 
+/* The watermark tells the minute; returns microseconds until the next one, 0 when there is no watermark. */
+static gint64
+follow_clock (Encoder *e)
+{
+  const SkView *v = e->view;
+  if (!*v->watermark)
+    return 0;
+  const gint64 now = g_get_real_time (), minute = now / MINUTE_US;
+  if (minute != e->minute)
+    {
+      g_autofree char *text = sk_watermark_text (v->watermark, now / G_USEC_PER_SEC, v->utc_minutes);
+      e->minute = minute;
+      sk_canvas_set_watermark (&e->canvas, text);
+    }
+  return (minute + 1) * MINUTE_US - now;
+}
+
 /* What the peer thread wants. */
 static void
 take_wishes (Encoder *e)
@@ -147,7 +166,7 @@ take_wishes (Encoder *e)
   if (sh->active)
     {
       e->rfx = sh->rfx;
-      e->moves = sh->moves;
+      e->moves = sh->moves && !*v->watermark; /* moved, the watermark would be elsewhere */
       e->message_max = sh->message_max;
     }
   if (sh->restart)
@@ -220,16 +239,18 @@ drain (int fd)
     return;
 }
 
-/* Sleeps until there may be something to do; pause_us: how long the picture has to wait yet. */
+/* Sleeps until there may be something to do; pause_us: how long the picture has to wait yet; minute_us: until
+ * the watermark changes. 0: no such limit. */
 static void
-wait_for_work (Encoder *e, gint64 pause_us)
+wait_for_work (Encoder *e, gint64 pause_us, gint64 minute_us)
 {
   SkView *v = e->view;
   /* While a picture may not be made the screen's wake-ups are left alone: they add up in their eventfd. */
   const gboolean listening = pause_us == 0 && (e->can_take || !e->active);
   struct pollfd fds[2] = { { v->wake_encoder, POLLIN, 0 }, { listening ? v->notify : -1, POLLIN, 0 } };
-  const struct timespec timeout = { pause_us / G_USEC_PER_SEC, (pause_us % G_USEC_PER_SEC) * 1000 };
-  if (ppoll (fds, 2, pause_us ? &timeout : NULL, NULL) < 0)
+  const gint64 limit = pause_us ? pause_us : minute_us;
+  const struct timespec timeout = { limit / G_USEC_PER_SEC, (limit % G_USEC_PER_SEC) * 1000 };
+  if (ppoll (fds, 2, limit ? &timeout : NULL, NULL) < 0)
     return;
   if (fds[0].revents)
     drain (v->wake_encoder);
@@ -255,6 +276,7 @@ sk_view_encoder_thread (gpointer data)
   for (;;)
     {
       gint64 pause = 0;
+      const gint64 minute = follow_clock (e);
       take_wishes (e);
       follow_size (e);
       take_rects (e);
@@ -268,6 +290,6 @@ sk_view_encoder_thread (gpointer data)
         }
       else if (may_prepare (e) && make_frame (e))
         continue;
-      wait_for_work (e, pause == 0 && e->size_waits ? RESIZE_EVERY_US : pause);
+      wait_for_work (e, pause == 0 && e->size_waits ? RESIZE_EVERY_US : pause, minute);
     }
 }

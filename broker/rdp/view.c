@@ -41,7 +41,9 @@ start_job (SkView *v, const SkMessage *m, int *fds, GError **error)
   v->job_height = (guint) m->n[1];
   v->flags = (guint32) m->n[2];
   v->colour = (guint32) m->n[3];
+  v->utc_minutes = CLAMP ((gint) m->n[4], 0, 2 * SK_VIEW_UTC_ZERO) - SK_VIEW_UTC_ZERO;
   v->text = g_strdup (m->s[1]);
+  v->watermark = g_strdup (m->s[2]);
   v->border = sk_border ((v->flags & SK_VIEW_BORDER) != 0);
   v->input = sk_steal_fd (&fds[1]);
   v->notify = sk_steal_fd (&fds[2]);

@@ -77,7 +77,8 @@ typedef struct
   /* The job; set on the main thread before the others start. */
   guint job_width, job_height;
   guint32 flags, colour;
-  char *text;
+  char *text, *watermark; /* "": none */
+  gint utc_minutes;
   SkBorder border;
   SkRingReader ring; /* encoder */
   int notify;        /* eventfd of the screen: encoder */

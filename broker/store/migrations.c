@@ -37,6 +37,9 @@ const char *const sk_migrations[] = {
 
   /* 4: whether a pool's guests are heard; what exists gets what a new pool gets. */
   "ALTER TABLE pools ADD COLUMN sound INTEGER NOT NULL DEFAULT 1;",
+
+  /* 5: whether the picture names who looks at it. */
+  "ALTER TABLE pools ADD COLUMN watermark INTEGER NOT NULL DEFAULT 0;",
 };
 
 guint

@@ -56,6 +56,7 @@ typedef struct
   char *border;           /* text of the trust border */
   char *home_url;         /* "" = the image's start page */
   gboolean sound;         /* viewers may hear the guest */
+  gboolean watermark;     /* the picture names its user and the time */
   gint64 created;
 } SkPool;
 

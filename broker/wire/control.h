@@ -59,8 +59,9 @@ enum
 {
   SK_VIEW_JOB
   = 32, /* core, once: q width, q height (of the viewer's desktop, asked of the guest at once; 0: what the
-           viewer asks for in its handshake), u flags (SkViewFlags), u border colour 0xRRGGBB;
-           s session id, s border text; fds: frame memory (read-only), input pipe (write end), eventfd */
+           viewer asks for in its handshake), u flags (SkViewFlags), u border colour 0xRRGGBB,
+           q minutes east of UTC + SK_VIEW_UTC_ZERO; s session id, s border text, s name in the watermark
+           (empty: none); fds: frame memory (read-only), input pipe (write end), eventfd */
   SK_VIEW_ATTACH = 34, /* core, once: fd: the viewer's connection; the RDP handshake starts */
   SK_VIEW_STATE = 33,  /* worker: y SkViewState, u detail; s text */
   SK_VIEW_SCALE = 35,  /* worker: q percent that the viewer's desktop is enlarged by, for the guest's agent */
@@ -79,6 +80,9 @@ enum
   = 1 << 1,               /* the guest keeps its size, whatever this viewer asks for (who only watches) */
   SK_VIEW_SOUND = 1 << 2, /* the viewer may hear the guest, if its client joins the channel */
 };
+
+/* A job's clock has no sign. The view cannot read the host's time zone from inside its sandbox. */
+#define SK_VIEW_UTC_ZERO (24 * 60)
 
 extern const SkMessageSpec sk_control_screen_messages[];
 extern const SkMessageSpec sk_control_view_messages[];

@@ -50,7 +50,7 @@ struct _Box
   gboolean announced, picture;
 };
 
-static char *guest, *listen_on, *user, *password, *size, *text;
+static char *guest, *listen_on, *user, *password, *size, *text, *watermark;
 static char *workers = (char *) SK_WORKER_DIR;
 static gboolean keep, verbose, no_border, fixed, sound;
 static gint layout = 0x411;
@@ -63,7 +63,8 @@ static const GOptionEntry options[] = {
   { "password", 0, 0, G_OPTION_ARG_STRING, &password, "Password of the guest", "P" },
   { "size", 0, 0, G_OPTION_ARG_STRING, &size, "Picture of the guest (1920x1080)", "WxH" },
   { "layout", 0, 0, G_OPTION_ARG_INT, &layout, "Keyboard layout (0x411)", "N" },
-  { "text", 0, 0, G_OPTION_ARG_STRING, &text, "Text of the border", "TEXT" },
+  { "text", 0, 0, G_OPTION_ARG_FILENAME, &text, "Text of the border", "TEXT" },
+  { "watermark", 0, 0, G_OPTION_ARG_FILENAME, &watermark, "Name in the watermark (none)", "NAME" },
   { "no-border", 0, 0, G_OPTION_ARG_NONE, &no_border, "Draw no border", NULL },
   { "fixed", 0, 0, G_OPTION_ARG_NONE, &fixed, "The guest keeps its size", NULL },
   { "sound", 0, 0, G_OPTION_ARG_NONE, &sound, "Viewers may hear the guest", NULL },
@@ -296,12 +297,13 @@ give_view_its_job (Box *b, Worker *w, int viewer)
   const SkMessage add = { .type = SK_SCREEN_ADD_VIEW, .n = { w->number } };
   const int screen_fds[] = { pipe_fds[0], notify };
   tell (b->screen, &add, screen_fds);
-  const SkMessage job = { .type = SK_VIEW_JOB,
-                          .n = { 0, 0,
-                                 (no_border ? 0u : SK_VIEW_BORDER) | (fixed ? SK_VIEW_FIXED_SIZE : 0u)
-                                     | (sound ? SK_VIEW_SOUND : 0u),
-                                 DEFAULT_COLOUR },
-                          .s = { (char *) "box", text ? text : (char *) DEFAULT_TEXT } };
+  const SkMessage job
+      = { .type = SK_VIEW_JOB,
+          .n = { 0, 0,
+                 (no_border ? 0u : SK_VIEW_BORDER) | (fixed ? SK_VIEW_FIXED_SIZE : 0u)
+                     | (sound ? SK_VIEW_SOUND : 0u),
+                 DEFAULT_COLOUR, SK_VIEW_UTC_ZERO },
+          .s = { (char *) "box", text ? text : (char *) DEFAULT_TEXT, watermark ? watermark : (char *) "" } };
   const int view_fds[] = { read_only, pipe_fds[1], notify };
   tell (w, &job, view_fds);
   const SkMessage attach = { .type = SK_VIEW_ATTACH };

@@ -201,6 +201,105 @@ test_letterbox (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->canvas.guest_height, ==, H);
 }
 
+/* The next minute sends the digits that changed, not the picture. */
+static void
+check_next_minute (Fixture *f, const char *text)
+{
+  SkCanvas *c = &f->canvas;
+  sk_canvas_set_watermark (c, text);
+  const guint n = update (f);
+  gsize sent = 0;
+  for (guint i = 0; i < n; i++)
+    sent += (gsize) f->rects[i].width * f->rects[i].height;
+  g_assert_cmpuint (n, >, 0);
+  g_assert_cmpuint (sent, <, (gsize) c->width * c->height / 10);
+  g_assert_cmpuint (update (f), ==, 0);
+  sk_canvas_set_watermark (c, text);
+  g_assert_cmpuint (update (f), ==, 0);
+}
+
+/* Seen all over the guest's picture on every colour, never by much, and nowhere else; what the guest painted
+ * stays known. */
+static void
+test_watermark (Fixture *f, gconstpointer data)
+{
+  SkCanvas *c = &f->canvas;
+  const SkBorder b = c->border;
+  sk_canvas_set_watermark (c, "hanako 2026-11-28 21:43");
+  sk_canvas_reset (c, &b, W, H);
+  sk_border_draw (&b, c->pixels, c->stride, c->width, c->height, 0xc0392b, "A");
+  for (guint y = 0; y < H; y++)
+    for (guint x = 0; x < W; x++)
+      paint (f, x, y, y < H / 3 ? 0xffffff : y < 2 * H / 3 ? 0x000000 : 0x808080);
+  g_assert_cmpuint (update (f), ==, c->tiles_x * c->tiles_y);
+  guint marked[3] = { 0 };
+  for (guint y = 0; y < c->height; y++)
+    for (guint x = 0; x < c->width; x++)
+      {
+        const guint32 plain = seen (c->pixels, c->stride, x, y), shown = seen (c->shown, c->stride, x, y);
+        const gint by = (gint) (shown & 0xff) - (gint) (plain & 0xff);
+        const gboolean inside = x >= b.left && x < b.left + W && y >= b.top && y < b.top + H;
+        g_assert_true (inside || by == 0);
+        g_assert_cmpint (ABS (by), <=, SK_WATERMARK_CONTRAST);
+        if (inside && ABS (by) > SK_WATERMARK_CONTRAST / 2)
+          marked[(y - b.top) * 3 / H]++;
+      }
+  for (guint i = 0; i < G_N_ELEMENTS (marked); i++)
+    g_assert_cmpuint (marked[i], >, 200);
+  g_assert_cmpuint (update (f), ==, 0);
+  check_next_minute (f, "hanako 2026-11-28 21:44");
+  /* What the guest paints is seen with the watermark over it. */
+  paint (f, 130, 70, 0xabcdef);
+  sk_canvas_mark (c, &(SkRingRect){ 130, 70, 1, 1 });
+  g_assert_cmpuint (update (f), ==, 1);
+}
+
+/* The pattern goes on over its own edge, at every place where a tile may begin. */
+static void
+test_watermark_pieces (void)
+{
+  g_auto (SkWatermark) w = { 0 };
+  enum
+  {
+    LENGTH = 2000
+  };
+  sk_watermark_set (&w, "花子 2026-11-28 21:43");
+  for (guint y = 0; y < 4 * SK_WATERMARK_LINE; y++)
+    {
+      guint32 whole[LENGTH] = { 0 }, pieces[LENGTH] = { 0 };
+      sk_watermark_draw (&w, whole, 0, y, LENGTH);
+      for (guint x = 0; x < LENGTH; x += 64)
+        sk_watermark_draw (&w, pieces + x, x, y, MIN (64, LENGTH - x));
+      g_assert_cmpmem (whole, sizeof whole, pieces, sizeof pieces);
+      for (guint x = w.width; x < LENGTH; x++)
+        g_assert_cmphex (whole[x], ==, whole[x - w.width]);
+    }
+}
+
+static void
+test_watermark_text (void)
+{
+  static const char *const none[] = { "\xff\xfe", "", NULL };
+  for (gsize i = 0; i < G_N_ELEMENTS (none); i++)
+    {
+      g_auto (SkWatermark) w = { 0 };
+      guint32 row[64] = { 0 };
+      sk_watermark_set (&w, none[i]);
+      for (guint y = 0; y < 2 * SK_WATERMARK_LINE; y++)
+        sk_watermark_draw (&w, row, 0, y, 64);
+      for (guint x = 0; x < 64; x++)
+        g_assert_cmphex (row[x], ==, 0);
+    }
+  g_auto (SkWatermark) longest = { 0 };
+  g_autofree char *wide = g_strnfill (256, 'W');
+  sk_watermark_set (&longest, wide);
+  g_assert_nonnull (longest.levels);
+  g_autofree char *tokyo = sk_watermark_text ("花子", 1795873380, 9 * 60);
+  g_assert_cmpstr (tokyo, ==, "花子 2026-11-28 22:43");
+  g_autofree char *west = sk_watermark_text ("a", 0, -24 * 60);
+  g_assert_cmpstr (west, ==, "a 1969-12-31 00:00");
+}
+
 static void
 decode_bitmap (const SkPart *p, guint8 *got, gsize stride)
 {
@@ -342,6 +441,10 @@ main (int argc, char **argv)
   ADD ("/canvas/tiles", test_tiles);
   g_test_add ("/canvas/tiles-without-border", Fixture, NULL, set_up, test_tiles, tear_down);
   ADD ("/canvas/letterbox", test_letterbox);
+  ADD ("/watermark/all-over", test_watermark);
+  g_test_add ("/watermark/without-border", Fixture, NULL, set_up, test_watermark, tear_down);
+  g_test_add_func ("/watermark/pieces", test_watermark_pieces);
+  g_test_add_func ("/watermark/text", test_watermark_text);
   ADD ("/encode/planar-is-lossless", test_planar_is_lossless);
   ADD ("/encode/rfx-is-close", test_rfx_is_close);
   return g_test_run ();
