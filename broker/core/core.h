@@ -45,6 +45,10 @@
 /* A click's first moments belong to its user: the VM that takes the place of theirs begins to boot after
  * this. */
 #define SK_REFILL_DELAY_MS 3000
+/* A claimed VM sleeps on until its user sees its picture, which comes out of memory: the first moments of a click
+ * need the processor for that, and a guest that wakes takes all of it. But no longer than this, twice what our
+ * viewer needs: a viewer that comes late, or never, must not keep it from its work. */
+#define SK_WAKE_LATEST_MS 300
 /* Waiting places of one pool: far more people than a host can ever serve would be a mistake or an attack. */
 #define SK_QUEUE_MAX 200
 /* One user's live sessions over all pools, and new sessions a minute: a VM each, and VMs are dear. */
@@ -116,7 +120,7 @@ struct _SkLiveVm
   char *url_due;
   guint scale, scale_due; /* percent: what the guest was told (0: nothing), is to be told (0: nothing) */
   gboolean scale_busy;    /* ... and has not answered yet */
-  guint boot_timer, settle_timer;
+  guint boot_timer, settle_timer, wake_timer;
   gint64 boot_began, settle_began, frames_since;
   guint64 frames;
   guint destroy_tries;
@@ -201,6 +205,8 @@ gboolean sk_live_vm_is_dying (SkLiveVm *vm);   /* retiring, failed or gone */
 gboolean sk_live_vm_is_coming (SkLiveVm *vm);  /* on its way to warm or stored */
 gboolean sk_live_vm_claim (SkLiveVm *vm, SkLiveSession *session, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void sk_live_vm_restore (SkLiveVm *vm);
+/* Its user sees the picture: a claimed VM that still sleeps runs on. */
+void sk_live_vm_wake (SkLiveVm *vm);
 void sk_live_vm_suspend (SkLiveVm *vm);
 /* On purpose. */
 void sk_live_vm_retire (SkLiveVm *vm, const char *reason);

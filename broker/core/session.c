@@ -252,6 +252,8 @@ on_view_state (SkWorker *view, guint state, guint detail, const char *untrusted_
     view_active (session);
   if (state == SK_VIEW_PICTURE)
     {
+      if (session->vm)
+        sk_live_vm_wake (session->vm);
       sk_info (SK_FIELDS ("session", session->row->id), "first picture %u ms after attach", detail);
       sk_core_emit (session->core, "session", session->row->id, "picture", "");
     }

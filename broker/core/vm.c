@@ -108,6 +108,7 @@ sk_vm_clear_timers (SkLiveVm *vm)
 {
   sk_timer_clear (vm->core->parts.clock, &vm->boot_timer);
   sk_timer_clear (vm->core->parts.clock, &vm->settle_timer);
+  sk_timer_clear (vm->core->parts.clock, &vm->wake_timer);
 }
 
 void
@@ -242,6 +243,14 @@ take_apart (SkLiveVm *vm)
 }
 
 static void
+on_wake_latest (gpointer data)
+{
+  SkLiveVm *vm = data;
+  vm->wake_timer = 0;
+  sk_vm_start_op (vm, SK_OP_ATTACH);
+}
+
+static void
 enter_state (SkLiveVm *vm, SkVmState old)
 {
   SkCore *core = vm->core;
@@ -257,7 +266,10 @@ enter_state (SkLiveVm *vm, SkVmState old)
         sk_vm_begin_boot (vm);
       break;
     case SK_VM_ATTACHED:
-      sk_vm_start_op (vm, SK_OP_ATTACH);
+      if (vm->running)
+        sk_vm_start_op (vm, SK_OP_ATTACH);
+      else
+        sk_timer_set (core->parts.clock, &vm->wake_timer, SK_WAKE_LATEST_MS, on_wake_latest, vm);
       break;
     case SK_VM_WARM:
     case SK_VM_STORED:
@@ -276,6 +288,15 @@ enter_state (SkLiveVm *vm, SkVmState old)
 
 /* -- requests ---------------------------------------------------------------------------------------------
  */
+
+void
+sk_live_vm_wake (SkLiveVm *vm)
+{
+  if (!vm->wake_timer)
+    return;
+  sk_timer_clear (vm->core->parts.clock, &vm->wake_timer);
+  sk_vm_start_op (vm, SK_OP_ATTACH);
+}
 
 void
 sk_live_vm_suspend (SkLiveVm *vm)

@@ -81,6 +81,56 @@ test_one_session_a_user (void)
   story_end (&story);
 }
 
+static gboolean
+picture_was_told (World *world, gpointer story)
+{
+  const GPtrArray *events = ((Story *) story)->events;
+  for (guint i = 0; i < events->len; i++)
+    if (strstr (events->pdata[i], " picture"))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+runs (World *world, gpointer domain)
+{
+  return ((Domain *) domain)->state == SK_DOMAIN_RUNNING;
+}
+
+/* A claimed VM sleeps until its user sees the picture, and without a viewer not for long. */
+static void
+test_wake (void)
+{
+  for (guint viewer = 0; viewer < 2; viewer++)
+    {
+      Story story;
+      story_begin (&story, 1, 0, 1);
+      story_wait_vms (&story, SK_VM_WARM, 1);
+      world_run (story.world, 5000); /* it was put to sleep */
+      g_autofree char *token = NULL;
+      g_autofree char *id = story_open (&story, 1, &token, NULL);
+      g_autoptr (SkVm) row = story_vm (&story, SK_VM_ATTACHED);
+      Domain *domain = world_domain (story.world, row->id);
+      const SkLiveVm *vm = sk_core_vm (sk_manager_core (story.world->manager), row->id);
+      if (viewer)
+        {
+          g_assert_true (attach (&story, 1, id, token, NULL));
+          g_assert_false (picture_was_told (story.world, &story));
+          g_assert_cmpint (vm->op, ==, SK_OP_NONE);
+          g_assert_true (world_run_until (story.world, SK_WAKE_LATEST_MS * 2, picture_was_told, &story));
+        }
+      else
+        {
+          world_run (story.world, SK_WAKE_LATEST_MS - 1);
+          g_assert_cmpint (vm->op, ==, SK_OP_NONE);
+          world_run (story.world, 1);
+        }
+      g_assert_cmpint (vm->op, ==, SK_OP_ATTACH);
+      g_assert_true (world_run_until (story.world, SK_OP_FAST_MS, runs, domain));
+      story_end (&story);
+    }
+}
+
 static void
 test_viewer_comes_back (void)
 {
@@ -548,6 +598,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/token", test_token);
   g_test_add_func ("/manager/token-expires", test_token_expires);
   g_test_add_func ("/manager/one-session-a-user", test_one_session_a_user);
+  g_test_add_func ("/manager/wake", test_wake);
   g_test_add_func ("/manager/viewer-comes-back", test_viewer_comes_back);
   g_test_add_func ("/manager/sound", test_sound);
   g_test_add_func ("/manager/scale", test_scale);
