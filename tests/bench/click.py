@@ -35,7 +35,7 @@ WIDTH, HEIGHT = 1280, 800
 PIXEL, COLOUR, TOLERANCE = (1150, 700), 'eef3f6', 8
 # What a click is made of, in the order of its end. From the launcher: when it noted it. From the broker: its event's own time.
 MOMENTS = ('main', 'api-sent', 'claimed', 'api-answered', 'upgraded', 'resumed', 'rdp-connected', 'first-frame', 'first-paint')
-# Each phase lasts from one moment to another; claim and resume are the broker's, and resume runs beside the handshake.
+# Each phase lasts from one moment to another; claim and resume are the broker's, and resume waits for the view's first picture.
 PHASES = (('start', 'click', 'api-sent'), ('api', 'api-sent', 'api-answered'), ('claim', 'api-sent', 'claimed'),
           ('resume', 'claimed', 'resumed'), ('viewer-handshake', 'api-answered', 'rdp-connected'),
           ('first-pixel', 'rdp-connected', 'first-paint'))
@@ -51,18 +51,19 @@ def percentile(values, p):
 
 
 class Clock:
-    """Waits for the pixel on a display and tells when it came."""
+    """Waits for the pixel on a display and tells when it came. What the timed programs say is in `words`."""
 
-    def __init__(self, display):
-        self.display = display
+    def __init__(self, display, words):
+        self.display, self.words = display, words
 
     def time(self, command, environment):
         """Milliseconds from the start of a program until its picture is there; ends the program by the function returned."""
         watcher = subprocess.Popen([binary('xwait'), f'{PIXEL[0]},{PIXEL[1]},{COLOUR},{TOLERANCE}', '60000'], stdout=subprocess.PIPE,
                                    text=True, env=self.display.environment())
-        start = now_ns()
-        process = subprocess.Popen(command, env=self.display.environment(**environment, SEKISHO_TIMING_T0=str(start // 1000)),
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(self.words, 'w') as words:
+            start = now_ns()
+            process = subprocess.Popen(command, env=self.display.environment(**environment, SEKISHO_TIMING_T0=str(start // 1000)),
+                                       stdin=subprocess.DEVNULL, stdout=words, stderr=words)
         seen = watcher.communicate()[0]
 
         def stop():
@@ -71,9 +72,18 @@ class Clock:
             # The next watcher must not see this picture.
             wait_until(lambda: self.display.pixel(*PIXEL) == (0, 0, 0), 20, 'an empty display')
         if not seen:
-            stop()
-            raise TimeoutError(f'no picture from {command[0]}')
+            raise TimeoutError(self.account(command[0], process))
         return (int(seen) - start) / 1e6, stop
+
+
+    def account(self, program, process):
+        """All that can be told of a picture that did not come; the program is left as it is for whoever looks."""
+        screenshot = os.path.join(tempfile.gettempdir(), f'no-picture-{os.getpid()}.png')
+        self.display.screenshot(screenshot)
+        process.terminate()
+        process.wait()
+        with open(self.words, errors='replace') as words:
+            return f'no picture from {program}, pixel {self.display.pixel(*PIXEL)}, screenshot {screenshot}; it said: {words.read()[-3000:]}'
 
 
 class Direct:
@@ -196,8 +206,8 @@ def moments_of(path, events):
 
 
 class Bench:
-    def __init__(self, clicks, pools, with_cold):
-        self.clicks, self.pools, self.with_cold = clicks, pools, with_cold
+    def __init__(self, clicks, pools, memory, with_cold):
+        self.clicks, self.pools, self.memory, self.with_cold = clicks, pools, memory, with_cold
         self.ours, self.stock, self.hinted, self.content, self.moments = [], [], [], [], []
         self.stock_vm, self.hinted_vm = [], []
 
@@ -208,7 +218,12 @@ class Bench:
         timing = os.path.join(rig.dir, 'timing.json')
         environment = dict(SEKISHO_SOCKET=rig.socket, SEKISHO_TIMING=timing, XDG_RUNTIME_DIR=rig.dir, HOME=rig.dir, LANG='C.UTF-8')
         self.events.forget()
-        ms, stop = Clock(display).time([binary('sekisho'), 'open', '--pool', pool, '--size', f'{WIDTH}x{HEIGHT}'], environment)
+        command = [binary('sekisho'), 'open', '--pool', pool, '--size', f'{WIDTH}x{HEIGHT}']
+        try:
+            ms, stop = Clock(display, os.path.join(rig.dir, 'words')).time(command, environment)
+        except TimeoutError as error:
+            self.say(f'{error}\n{json.dumps(rig.sessions())}\n{json.dumps(rig.vms())}\n{rig.log_tail(200)}')
+            raise
         stop()
         self.ours.append(ms)
         self.moments.append(moments_of(timing, self.events))
@@ -217,7 +232,7 @@ class Bench:
     def direct(self, rig, display, guest, stock, hinted):
         command = ['xfreerdp3', f'/v:127.0.0.1:{guest.port}', f'/u:{guest.user}', f'/p:{guest.password}', '/cert:ignore',
                    f'/size:{WIDTH}x{HEIGHT}', '-decorations', '/log-level:OFF']
-        ms, stop = Clock(display).time(command, dict(HOME=rig.dir))
+        ms, stop = Clock(display, os.path.join(rig.dir, 'words')).time(command, dict(HOME=rig.dir))
         stop()
         stock.append(ms)
         hinted.append(self.direct_hinted(guest)['content_ms'])
@@ -228,7 +243,9 @@ class Bench:
         return measure_content('--rdp-address', f'127.0.0.1:{guest.port}', '--user', guest.user, '--password', guest.password, then=then)
 
     def round(self, rig, display, native, guest, names):
-        """One click on every pool's one warm VM, with the peers in between; then all sessions end and the pools refill."""
+        """One click on every pool's one warm VM, with the peers in between. A pool goes with its click: the guest's browser, awake in an
+        emulated machine, and the boot of its successor would take the processor from the clicks that follow.
+        """
         for i, name in enumerate(names):
             # Every fourth, and at least one a round.
             if i % 4 == 3 or (len(names) < 4 and i == len(names) - 1):
@@ -236,19 +253,21 @@ class Bench:
                 self.say(f'content {self.content[-1]:.0f} ms')
             else:
                 self.click(rig, display, name)
+            rig.ctl('pool', 'delete', name, '--force')
+            rig.wait(lambda name=name: not [vm for vm in rig.vms() if vm['pool'] == name], 60, 'the VM to go')
             self.direct(rig, display, native, self.stock, self.hinted)
             if i % 4 == 0:
                 self.direct(rig, display, guest, self.stock_vm, self.hinted_vm)
-        for session in rig.sessions():
-            rig.ctl('session', 'end', session['id'])
-        rig.wait(lambda: not rig.sessions(), 60, 'the sessions to end')
+
+    def make_pools(self, rig, names):
+        for name in names:
+            rig.pool(name, warm=1, maximum=1, width=WIDTH, height=HEIGHT, memory_mib=self.memory)
 
     def run(self):
         with Rig('bench-click') as rig:
             rig.start()
             names = [f'p{i}' for i in range(self.pools)]
-            for name in names:
-                rig.pool(name, warm=1, maximum=1, width=WIDTH, height=HEIGHT)
+            self.make_pools(rig, names)
             rig.wait_vms('warm', 1, 600)
             self.events = Events(rig)
             display = Display()
@@ -261,6 +280,8 @@ class Bench:
                 while len(self.ours) < self.clicks:
                     rig.wait(lambda: len(rig.vms('warm')) == len(names), 1800, 'all VMs to be warm')
                     self.round(rig, display, native, guest, names)
+                    if len(self.ours) < self.clicks:
+                        self.make_pools(rig, names)
             finally:
                 guest.stop()
                 if native:
@@ -324,11 +345,12 @@ def show(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--clicks', type=int, default=20)
-    parser.add_argument('--pools', type=int, default=8, help='VMs kept warm at once (1.5 GiB each)')
+    parser.add_argument('--pools', type=int, default=8, help='VMs kept warm at once')
+    parser.add_argument('--memory', type=int, default=1536, help='MiB of each VM')
     parser.add_argument('--no-cold', action='store_true', help='without the two slow clicks, from a stored VM and from none')
     parser.add_argument('--format', choices=('table', 'json'), default='table')
     options = parser.parse_args()
-    result = Bench(options.clicks, options.pools, not options.no_cold).run()
+    result = Bench(options.clicks, options.pools, options.memory, not options.no_cold).run()
     if options.format == 'json':
         json.dump(result, sys.stdout, indent=2)
         print()
