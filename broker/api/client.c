@@ -298,21 +298,18 @@ sk_client_wait (SkClient *client, const char *operation, int timeout_seconds, GE
     }
 }
 
-int
-sk_client_upgrade_rdp (SkClient *client, const char *session, const char *token, GError **error)
+/* headers: with "Upgrade: …" and whatever else it takes, each with its line end. */
+static int
+upgrade (SkClient *client, const char *path, const char *headers, GError **error)
 {
   g_auto (SkHttpHead) head = { 0 };
   g_autoptr (JsonNode) answer = NULL;
-  g_autofree char *path = g_strdup_printf ("/1.0/sessions/%s/rdp", session);
-  g_autofree char *headers
-      = g_strdup_printf ("Connection: Upgrade\r\nUpgrade: rdp\r\nAuthorization: Bearer %s\r\n", token);
   g_autofree char *request = build_request ("GET", path, headers, NULL);
   struct timeval none = { 0 };
   int fd;
 
   forget_error (client);
-  if (!check_line (session, "session", error) || !check_line (token, "token", error)
-      || !exchange (client, request, &head, error))
+  if (!exchange (client, request, &head, error))
     return -1;
   if (head.status != 101 || !head.upgraded)
     {
@@ -325,6 +322,26 @@ sk_client_upgrade_rdp (SkClient *client, const char *session, const char *token,
   setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
   setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   return fd;
+}
+
+int
+sk_client_upgrade_rdp (SkClient *client, const char *session, const char *token, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("/1.0/sessions/%s/rdp", session);
+  g_autofree char *headers
+      = g_strdup_printf ("Connection: Upgrade\r\nUpgrade: rdp\r\nAuthorization: Bearer %s\r\n", token);
+  return check_line (session, "session", error) && check_line (token, "token", error)
+             ? upgrade (client, path, headers, error)
+             : -1;
+}
+
+int
+sk_client_upgrade_recording (SkClient *client, const char *recording, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("/1.0/recordings/%s", recording);
+  return check_line (recording, "recording", error)
+             ? upgrade (client, path, "Connection: Upgrade\r\nUpgrade: sekisho-recording\r\n", error)
+             : -1;
 }
 
 /* -- events --------------------------------------------------------------------------------------------- */

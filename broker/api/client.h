@@ -44,6 +44,10 @@ sk_client_last_error (SkClient *client, const char **ret_en, const char **ret_ja
  * is the viewer's end of the RDP stream; the first byte on it is the viewer's. The client stays usable. */
 int sk_client_upgrade_rdp (SkClient *client, const char *session, const char *token, GError **error);
 
+/* GET /1.0/recordings/RECORDING, upgraded: records (wire/record.h) come from the descriptor, SK_RECORD_END
+ * last. */
+int sk_client_upgrade_recording (SkClient *client, const char *recording, GError **error);
+
 /* Events, on a connection of their own. */
 typedef struct _SkClientEvents SkClientEvents;
 SkClientEvents *sk_client_events (SkClient *client, GError **error);

@@ -37,6 +37,7 @@ static const SkBodyField fields[] = {
   { "home_url", SK_BODY_STRING, offsetof (SkPool, home_url), SK_URL_MAX },
   SWITCH (sound),
   SWITCH (watermark),
+  SWITCH (recording),
   { NULL },
 };
 

@@ -31,6 +31,8 @@ static const SkRoute routes[]
         { "POST", "/1.0/sessions/{id}/ticket", sk_access_user, sk_api_post_ticket },
         { "POST", "/1.0/sessions/{id}/url", sk_access_user, sk_api_post_url, SK_API_BODY_MAX },
         { "GET", "/1.0/sessions/{id}/rdp", sk_access_user, sk_api_get_rdp },
+        { "GET", "/1.0/recordings", sk_access_admin, sk_api_get_recordings, 0, QUERY ("session") },
+        { "GET", "/1.0/recordings/{id}", sk_access_admin, sk_api_get_recording },
         { "GET", "/1.0/operations", sk_access_user, sk_api_get_operations },
         { "GET", "/1.0/operations/{id}", sk_access_user, sk_api_get_operation },
         { "GET", "/1.0/operations/{id}/wait", sk_access_user, sk_api_wait_operation, 0, QUERY ("timeout") },

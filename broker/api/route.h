@@ -66,6 +66,8 @@ void sk_api_delete_session (SkRequest *);
 void sk_api_post_ticket (SkRequest *);
 void sk_api_post_url (SkRequest *);
 void sk_api_get_rdp (SkRequest *);
+void sk_api_get_recordings (SkRequest *);
+void sk_api_get_recording (SkRequest *);
 void sk_api_get_operations (SkRequest *);
 void sk_api_get_operation (SkRequest *);
 void sk_api_wait_operation (SkRequest *);

@@ -43,6 +43,7 @@ struct _SkApiServer
   SkEvents *events;
   SkOperations *operations;
   SkImageBuild *build; /* NULL: none runs */
+  SkRecordings *recordings;
   char *build_image, *agent, *images_dir;
   gint64 started;
 };

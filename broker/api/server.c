@@ -469,6 +469,7 @@ sk_api_server_new_test (SkManager *manager, const SkApiOptions *options, const S
   server->build_image = or_default (options->build_image, SK_LIBEXECDIR "/build-image");
   server->agent = or_default (options->agent, SK_LIBEXECDIR "/sekisho-agent");
   server->images_dir = or_default (options->images_dir, "/var/lib/sekisho/images");
+  server->recordings = options->recordings;
   server->connections = g_hash_table_new (NULL, NULL);
   server->identities = g_hash_table_new_full (NULL, NULL, NULL, cached_identity_free);
   server->session_uids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);

@@ -6,18 +6,20 @@
  * groups that the user database gives that uid. */
 #pragma once
 #include "core/manager.h"
+#include "record/recordings.h"
 
 /* Where sekishod listens when no socket is named, and where the clients look. */
 #define SK_API_SOCKET "/run/sekisho/api.sock"
 
 typedef struct
 {
-  const char *socket_path; /* NULL: SK_API_SOCKET. Its folder has to exist. */
-  int listen_fd;           /* an already listening socket (systemd); taken over. -1: make socket_path */
-  guint socket_mode;       /* of a socket made here; 0: 0666, everybody may ask, the access checks decide */
-  const char *build_image; /* program that builds a guest image; NULL: $libexecdir/sekisho/build-image */
-  const char *agent;       /* the sekisho-agent to put into it; NULL: $libexecdir/sekisho/sekisho-agent */
-  const char *images_dir;  /* where built images are kept; NULL: /var/lib/sekisho/images */
+  const char *socket_path;  /* NULL: SK_API_SOCKET. Its folder has to exist. */
+  int listen_fd;            /* an already listening socket (systemd); taken over. -1: make socket_path */
+  guint socket_mode;        /* of a socket made here; 0: 0666, everybody may ask, the access checks decide */
+  const char *build_image;  /* program that builds a guest image; NULL: $libexecdir/sekisho/build-image */
+  const char *agent;        /* the sekisho-agent to put into it; NULL: $libexecdir/sekisho/sekisho-agent */
+  SkRecordings *recordings; /* borrowed; outlives the server. NULL: there are none */
+  const char *images_dir;   /* where built images are kept; NULL: /var/lib/sekisho/images */
 } SkApiOptions;
 #define SK_API_OPTIONS_INIT                                                                                  \
   {                                                                                                          \

@@ -10,7 +10,8 @@
 #define DRAINING "Shutting down"
 
 /* One word for each thing added after 1.0 began, so that a client can ask before it uses it. */
-static const char *const api_extensions[] = { "pool_sound", "pool_watermark", NULL };
+static const char *const api_extensions[]
+    = { "pool_sound", "pool_watermark", "pool_recording", "recordings", NULL };
 
 static void
 add_versions (JsonObject *object)

@@ -154,6 +154,8 @@ sk_adopt_start (SkCore *core, GError **error)
   if (!load_configuration (core, error) || !load_rows (core, error)
       || !sk_store_prune (core->parts.store, past, error))
     return FALSE;
+  if (core->parts.recordings)
+    sk_recordings_prune (core->parts.recordings, past);
   find_workers (core);
   sk_hypervisor_start (core->parts.hypervisor);
   return TRUE;

@@ -11,6 +11,7 @@
 #include "core/hypervisor.h"
 #include "core/manager.h"
 #include "core/worker.h"
+#include "record/recordings.h"
 
 /* A boot under TCG, from power-on to a painted browser, was seen to need three minutes; a machine that saves
  * several times that much is broken. */
@@ -45,9 +46,9 @@
 /* A click's first moments belong to its user: the VM that takes the place of theirs begins to boot after
  * this. */
 #define SK_REFILL_DELAY_MS 3000
-/* A claimed VM sleeps on until its user sees its picture, which comes out of memory: the first moments of a click
- * need the processor for that, and a guest that wakes takes all of it. But no longer than this, twice what our
- * viewer needs: a viewer that comes late, or never, must not keep it from its work. */
+/* A claimed VM sleeps on until its user sees its picture, which comes out of memory: the first moments of a
+ * click need the processor for that, and a guest that wakes takes all of it. But no longer than this, twice
+ * what our viewer needs: a viewer that comes late, or never, must not keep it from its work. */
 #define SK_WAKE_LATEST_MS 300
 /* Waiting places of one pool: far more people than a host can ever serve would be a mistake or an attack. */
 #define SK_QUEUE_MAX 200
@@ -85,8 +86,9 @@ typedef struct
   SkAgentLink *(*new_agent) (const char *vm_id, gpointer data);
   gpointer new_agent_data;
   char *runtime_dir;
-  guint max_boots;   /* VMs that boot at once */
-  guint spare_views; /* kept ready; each serves one viewer connection */
+  guint max_boots;          /* VMs that boot at once */
+  guint spare_views;        /* kept ready; each serves one viewer connection */
+  SkRecordings *recordings; /* borrowed; outlives the core. NULL: a pool that wants them shows nothing */
 } SkCoreParts;
 
 typedef enum

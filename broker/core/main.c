@@ -44,12 +44,14 @@ run (const SkConfig *config, GError **error)
   sk_autofd int lock = sk_service_prepare (config, error);
   SkApiOptions api = SK_API_OPTIONS_INIT;
   g_autoptr (SkStore) store = NULL;
+  g_autoptr (SkRecordings) recordings = NULL;
   g_autoptr (SkStaff) staff = NULL;
   g_autoptr (SkHypervisor) hypervisor = NULL;
   g_autoptr (SkManager) manager = NULL;
   g_autoptr (SkApiServer) server = NULL;
 
   if (lock < 0 || !sk_service_socket (&api.listen_fd, error) || !(store = sk_store_open (database, error))
+      || !(recordings = sk_recordings_new (config->state_dir, error))
       || !(staff = sk_process_staff_new (config->runtime_dir, config->libexec_dir, error)))
     return FALSE;
   hypervisor = sk_libvirt_new (config->uri, config->state_dir, config->runtime_dir);
@@ -61,8 +63,10 @@ run (const SkConfig *config, GError **error)
                               config->runtime_dir,
                               config->runtime_dir,
                               (guint) config->max_boots,
-                              (guint) config->spare_views };
+                              (guint) config->spare_views,
+                              recordings };
   api.socket_path = config->socket;
+  api.recordings = recordings;
   api.images_dir = config->image_dir;
   api.build_image = g_file_test (build_image, G_FILE_TEST_IS_EXECUTABLE) ? build_image : NULL;
   if (!(manager = sk_manager_new (&parts, error))

@@ -596,7 +596,9 @@ give_job (SkProcess *view, guint number, const SkViewJob *job, const int *fds, i
   const SkMessage m = { .type = SK_VIEW_JOB,
                         .n = { job->width, job->height, job->flags, job->border_rgb, utc_minutes () },
                         .s = { (char *) job->session, (char *) job->border, (char *) job->watermark } };
-  const SkMessage attach = { .type = SK_VIEW_ATTACH };
+  const SkMessage attach = { .type = SK_VIEW_ATTACH }, record = { .type = SK_VIEW_RECORD };
+  if (job->record >= 0 && !tell (view, &record, &job->record, error))
+    return FALSE;
   if (!write_job_file (view, number, job->session, error) || !tell (view, &m, fds, error))
     return FALSE;
   view->state = SK_WORKER_BUSY;

@@ -1,5 +1,6 @@
 /* One session: a user, the VM that is theirs, and the view of the moment. */
 #include "common/error.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "core/core.h"
 #include <openssl/crypto.h>
@@ -336,13 +337,18 @@ new_token (void)
 SkTicket *
 sk_live_session_ticket (SkLiveSession *session, GError **error)
 {
-  SkLivePool *pool = sk_core_pool (session->core, session->row->pool);
+  SkCore *core = session->core;
+  SkLivePool *pool = sk_core_pool (core, session->row->pool);
   SkTicket *ticket;
   if (!session->vm)
     {
       g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT, "the session still waits");
       return NULL;
     }
+  /* Told here, where there is an answer to tell it in. */
+  if (pool && pool->row->recording && core->parts.recordings
+      && !sk_recordings_check (core->parts.recordings, error))
+    return NULL;
   if (!reserve_view (session))
     {
       g_set_error_literal (error, SK_ERROR, SK_ERROR_TIMEOUT, "no view is ready yet");
@@ -370,6 +376,21 @@ sk_live_session_check_token (SkLiveSession *session, const char *untrusted_token
   return FALSE;
 }
 
+/* FALSE: the pool's sessions are recorded, and this one cannot be. */
+static gboolean
+begin_recording (SkLiveSession *session, SkLivePool *pool, int *ret_fd, GError **error)
+{
+  SkCore *core = session->core;
+  if (!pool || !pool->row->recording)
+    return TRUE;
+  if (core->parts.recordings)
+    *ret_fd = sk_recordings_begin (core->parts.recordings, session->row->id, session->row->user,
+                                   pool->row->name, sk_core_wall (core), error);
+  else
+    g_set_error_literal (error, SK_ERROR, SK_ERROR_UNAVAILABLE, "this broker keeps no recordings");
+  return *ret_fd >= 0;
+}
+
 /* The token has been checked. */
 gboolean
 sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error)
@@ -379,13 +400,17 @@ sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error)
   const guint sound = pool && pool->row->sound ? SK_VIEW_SOUND : 0;
   /* A pool that is gone may have wanted one. */
   const gboolean watermark = !pool || pool->row->watermark;
+  sk_autofd int record = -1;
+  if (!begin_recording (session, pool, &record, error))
+    return FALSE;
   const SkViewJob job = { session->width,
                           session->height,
                           SK_VIEW_BORDER | sound,
                           SK_BORDER_RGB,
                           session->row->id,
                           pool ? pool->row->border : "",
-                          watermark ? session->row->user : "" };
+                          watermark ? session->row->user : "",
+                          record };
   forget_token (session);
   if (!session->vm || !session->vm->screen || !session->reserved)
     {

@@ -28,6 +28,7 @@ typedef struct
   const char *session;
   const char *border;
   const char *watermark; /* whose name is all over the picture; "": no watermark */
+  int record;            /* where to write what is drawn and pressed, the caller's; -1: nowhere */
 } SkViewJob;
 
 #define SK_TYPE_WORKER (sk_worker_get_type ())

@@ -27,6 +27,7 @@ static const SkColumn columns[] = {
   { "home-url", "home_url", SK_COLUMN_TEXT, "START PAGE", "開始ページ", TRUE },
   { "sound", "sound", SK_COLUMN_SWITCH, "SOUND", "音声", TRUE },
   { "watermark", "watermark", SK_COLUMN_SWITCH, "WATERMARK", "透かし", TRUE },
+  { "recording", "recording", SK_COLUMN_SWITCH, "RECORDING", "録画", TRUE },
   { "created", "created", SK_COLUMN_TIME, "CREATED", "作成日時", TRUE },
   { NULL },
 };
@@ -57,6 +58,8 @@ static const SkOption options[] = {
   { "watermark", SK_OPTION_SWITCH, "on|off", "watermark",
     "user, date and time faintly all over the picture (off)",
     "画面に利用者名と日時を薄く重ねるかどうか（既定はオフ）", "on,off" },
+  { "recording", SK_OPTION_SWITCH, "on|off", "recording", "whether what is shown is kept, encrypted (off)",
+    "画面と操作を暗号化して録画するかどうか（既定はオフ）", "on,off" },
   { NULL },
 };
 

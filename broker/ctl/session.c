@@ -1,5 +1,9 @@
 #include "ctl/attach.h"
 #include "ctl/output.h"
+#include "common/fd.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 static const SkColumn columns[] = {
   { "id", "id", SK_COLUMN_TEXT, "ID", "ID" },
@@ -33,6 +37,27 @@ static const SkOption open_options[] = {
 static const SkOption attach_options[] = {
   { "listen", SK_OPTION_FILE, "PATH", NULL, "unix socket to make for one RDP client",
     "RDP クライアント 1 つのために作るソケット", ":file" },
+  { NULL },
+};
+
+static const SkColumn recording_columns[] = {
+  { "id", "id", SK_COLUMN_TEXT, "ID", "ID" },
+  { "user", "user", SK_COLUMN_TEXT, "USER", "利用者" },
+  { "pool", "pool", SK_COLUMN_TEXT, "POOL", "プール" },
+  { "started", "started", SK_COLUMN_TIME, "BEGAN", "開始" },
+  { "bytes", "bytes", SK_COLUMN_NUMBER, "BYTES", "バイト" },
+  { "session", "session", SK_COLUMN_TEXT, "SESSION", "セッション", TRUE },
+  { NULL },
+};
+
+static const SkOption replay_options[] = {
+  { "events", SK_OPTION_FLAG, NULL, NULL, "print what was pressed and when, without a window",
+    "画面を開かず、操作を時刻とともに表示" },
+  { "picture", SK_OPTION_NUMBER, "SECONDS", NULL,
+    "write the picture so long after the beginning, without a window",
+    "画面を開かず、開始から指定秒後の画面を保存" },
+  { "output", SK_OPTION_FILE, "FILE.png", NULL, "where to write the picture", "画面を保存するファイル",
+    ":file" },
   { NULL },
 };
 
@@ -89,7 +114,62 @@ run_attach (SkCtl *ctl, char **arguments, GError **error)
   return FALSE;
 }
 
+static gboolean
+run_recordings (SkCtl *ctl, char **arguments, GError **error)
+{
+  /* sk_ctl_path() only looks whether it could be one. */
+  g_autofree char *checked = arguments[0] ? sk_ctl_path ("", arguments[0], error) : g_strdup ("");
+  g_autofree char *path = checked && arguments[0]
+                              ? g_strconcat ("/1.0/recordings?session=", arguments[0], NULL)
+                              : g_strdup ("/1.0/recordings");
+  g_autoptr (JsonNode) rows = checked ? sk_ctl_call (ctl, "GET", path, NULL, error) : NULL;
+  return rows && sk_output_list (ctl, recording_columns, rows, error);
+}
+
+/* The player, in our place: its descriptor 3 is the recording. */
+static gboolean
+become_player (SkCtl *ctl, const char *id, int fd, GError **error)
+{
+  const char *program = g_getenv ("SEKISHO_REPLAY");
+  const char *picture = sk_ctl_text (ctl, "picture"), *output = sk_ctl_text (ctl, "output");
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  program = program ? program : SK_LIBEXECDIR "/sekisho-replay";
+  const char *const fixed[] = { program, "--fd", "3", "--title", id };
+  for (gsize i = 0; i < G_N_ELEMENTS (fixed); i++)
+    g_ptr_array_add (argv, (char *) fixed[i]);
+  if (sk_ctl_flag (ctl, "events"))
+    g_ptr_array_add (argv, (char *) "--events");
+  if (picture)
+    {
+      g_ptr_array_add (argv, (char *) "--picture");
+      g_ptr_array_add (argv, (char *) picture);
+      g_ptr_array_add (argv, (char *) "--output");
+      g_ptr_array_add (argv, (char *) output);
+    }
+  g_ptr_array_add (argv, NULL);
+  if (fd == 3 ? fcntl (fd, F_SETFD, 0) == 0 : dup2 (fd, 3) == 3)
+    execv (program, (char **) argv->pdata);
+  g_set_error (error, SK_ERROR, SK_ERROR_UNAVAILABLE, "%s: %s", program, g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+run_replay (SkCtl *ctl, char **arguments, GError **error)
+{
+  if ((sk_ctl_text (ctl, "picture") != NULL) != (sk_ctl_text (ctl, "output") != NULL))
+    {
+      g_set_error_literal (
+          error, SK_ERROR, SK_ERROR_INVALID,
+          SK_TR ("--picture and --output go together", "--picture と --output は一緒に指定してください"));
+      return FALSE;
+    }
+  g_autofree char *path = sk_ctl_path ("/1.0/recordings", arguments[0], error);
+  sk_autofd int fd = path ? sk_client_upgrade_recording (ctl->client, arguments[0], error) : -1;
+  return fd >= 0 && become_player (ctl, arguments[0], fd, error);
+}
+
 #define SESSIONS "/1.0/sessions id"
+#define RECORDINGS "/1.0/recordings id"
 static const SkVerb verbs[] = {
   { "list", NULL, 0, 0, NULL, list_options, run_list, "list the sessions", "セッションの一覧" },
   { "show", "ID", 1, 1, SESSIONS, NULL, run_show, "show everything about a session", "セッションの詳細" },
@@ -97,6 +177,9 @@ static const SkVerb verbs[] = {
     "自分のセッションを開く" },
   { "attach", "ID", 1, 1, SESSIONS, attach_options, run_attach, "offer a session to a stock RDP client",
     "一般の RDP クライアントから接続できるようにする" },
+  { "recordings", "[ID]", 0, 1, SESSIONS, NULL, run_recordings,
+    "list what was recorded, of one session or of all", "録画の一覧（セッションの指定もできます）" },
+  { "replay", "RECORDING", 1, 1, RECORDINGS, replay_options, run_replay, "play a recording", "録画を再生" },
   { "end", "ID", 1, 1, SESSIONS, NULL, run_end, "end a session; its virtual machine is destroyed",
     "セッションを終了（仮想マシンは破棄されます）" },
   { NULL },

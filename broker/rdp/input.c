@@ -262,3 +262,72 @@ sk_input_text_keys (guint16 unit, SkInputRecord ret[SK_INPUT_TEXT_RECORDS])
   at = put_key (at, KBD_FLAGS_RELEASE, SCANCODE_SHIFT_RIGHT);
   g_assert (at == ret + SK_INPUT_TEXT_RECORDS);
 }
+
+/* Left and right of Ctrl (0x1d), Alt (0x38) and Super (0x5b, 0x5c, extended): a bit each. */
+static guint
+command_bit (const SkInputRecord *r)
+{
+  const gboolean extended = (r->flags & KBD_FLAGS_EXTENDED) != 0;
+  if (r->a == 0x1d && !(r->flags & KBD_FLAGS_EXTENDED1))
+    return extended ? 2 : 1;
+  if (r->a == 0x38)
+    return extended ? 8 : 4;
+  if (extended && (r->a == 0x5b || r->a == 0x5c))
+    return r->a == 0x5b ? 16 : 32;
+  return 0;
+}
+
+/* Set 1: the keys of a 109-key board that write something or change what is written. */
+static gboolean
+writes (const SkInputRecord *r)
+{
+  static const struct
+  {
+    guint8 first, last;
+    gboolean extended;
+  } ranges[] = {
+    { 0x02, 0x0d, FALSE }, /* 1 … ^ */
+    { 0x10, 0x1b, FALSE }, /* Q … [ */
+    { 0x1e, 0x2b, FALSE }, /* A … 半角/全角, Shift, ] */
+    { 0x2c, 0x37, FALSE }, /* Z … /, Shift, keypad * */
+    { 0x39, 0x3a, FALSE }, /* space, Caps Lock */
+    { 0x45, 0x53, FALSE }, /* Num Lock, keypad */
+    { 0x56, 0x56, FALSE }, { 0x70, 0x70, FALSE }, { 0x73, 0x73, FALSE }, { 0x79, 0x7d, FALSE }, /* 変換 … ¥ */
+    { 0x35, 0x35, TRUE },                                                                       /* keypad / */
+  };
+  const gboolean extended = (r->flags & KBD_FLAGS_EXTENDED) != 0;
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
+    if (extended == ranges[i].extended && r->a >= ranges[i].first && r->a <= ranges[i].last)
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+sk_input_redact (SkInputRedactor *redactor, const SkInputRecord *r, SkInputRecord *ret)
+{
+  *ret = *r;
+  switch ((SkInputType) r->type)
+    {
+    case SK_INPUT_SCANCODE:
+      {
+        const guint bit = command_bit (r);
+        redactor->held = r->flags & KBD_FLAGS_RELEASE ? redactor->held & ~bit : redactor->held | bit;
+        if (bit || redactor->held || !writes (r))
+          return TRUE;
+        *ret = (SkInputRecord){ .type = SK_INPUT_SCANCODE };
+        return !(r->flags & KBD_FLAGS_RELEASE);
+      }
+    case SK_INPUT_UNICODE:
+      *ret = (SkInputRecord){ .type = SK_INPUT_SCANCODE };
+      return !(r->flags & KBD_FLAGS_RELEASE);
+    case SK_INPUT_MOUSE:
+    case SK_INPUT_MOUSE_EX:
+      return TRUE;
+    case SK_INPUT_SYNC:
+    case SK_INPUT_RESIZE:
+    case SK_INPUT_REFRESH:
+    case SK_INPUT_MONITOR:
+      return FALSE;
+    }
+  return FALSE;
+}

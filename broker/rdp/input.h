@@ -52,6 +52,15 @@ gboolean sk_input_sync_pass (SkInputSync *sync, const SkInputRecord *record, gin
 int sk_input_sync_timeout (const SkInputSync *sync, gint64 now);
 gboolean sk_input_sync_take (SkInputSync *sync, gint64 now, SkInputRecord *ret);
 
+/* A record as it may be kept: FALSE when nothing of it may. Of keys that write, Shift among them, only that
+ * one was pressed is left, unless Ctrl, Alt or Super make a command of it: so no password is in a recording.
+ */
+typedef struct
+{
+  guint held; /* Ctrl, Alt, Super: bits */
+} SkInputRedactor;
+gboolean sk_input_redact (SkInputRedactor *redactor, const SkInputRecord *record, SkInputRecord *ret);
+
 /* One UTF-16 unit as key strokes, for a guest whose RDP server has no use for Unicode events: xrdp 0.10 gives
  * them to IBus, and our guest has fcitx5. Right Shift and right Super are held, F12 says "one unit", and five
  * of F1 … F11 are its digits to the base of 11, the most significant first; the guest's

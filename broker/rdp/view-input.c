@@ -26,6 +26,7 @@ put_records (SkView *v, const SkInputRecord *r, guint records)
 static void
 put (SkView *v, const SkInputRecord *r)
 {
+  sk_view_record_input (v, r);
   put_records (v, r, 1);
 }
 

@@ -387,7 +387,8 @@ turn (SkView *v, int fd)
 {
   Polled p;
   int timeout = -1;
-  if (!follow_guest (v, &timeout) || !exchange (v, fd, &timeout) || !sk_view_sound_exchange (v))
+  if (!sk_view_record_is_good (v) || !follow_guest (v, &timeout) || !exchange (v, fd, &timeout)
+      || !sk_view_sound_exchange (v))
     return FALSE;
   collect (v, fd, &p);
   if (poll (p.fds, p.n, timeout) < 0)
@@ -417,6 +418,7 @@ sk_view_peer_thread (gpointer data)
       code = freerdp_get_last_error (v->peer->context);
       if (v->told_picture && code == FREERDP_ERROR_CONNECT_TRANSPORT_FAILED)
         code = 0; /* the viewer hung up: what most do at their end */
+      sk_view_record_end (v);
       sk_view_channels_close (v);
       v->peer->Disconnect (v->peer);
       freerdp_peer_context_free (v->peer);

@@ -171,7 +171,8 @@ gboolean
 sk_view_send_frame (SkView *v, SkFrameOut *f)
 {
   const guint32 frame_id = ++v->frame_id;
-  if (!sk_view_send_begin (v))
+  /* Recorded, then shown. */
+  if (!sk_view_record_frame (v, f) || !sk_view_send_begin (v))
     return FALSE;
   gboolean sent = send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id);
   for (guint i = 0; i < f->parts->len && sent; i++)

@@ -14,7 +14,8 @@ sk_view_new (void)
   g_mutex_init (&v->sound.lock);
   v->wake_encoder = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   v->wake_peer = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  v->notify = v->input = v->viewer = -1;
+  v->notify = v->input = v->viewer = v->record = -1;
+  v->record_buffer = g_byte_array_new ();
   return v;
 }
 
@@ -77,6 +78,11 @@ static gboolean
 on_message (SkWorker *worker, const SkMessage *m, int *fds, gpointer data, GError **error)
 {
   SkView *v = data;
+  if (m->type == SK_VIEW_RECORD)
+    {
+      v->record = sk_steal_fd (&fds[0]);
+      return sk_fd_set_nonblocking (v->record, TRUE, error);
+    }
   if (m->type == SK_VIEW_JOB)
     return start_job (v, m, fds, error);
   if (m->type == SK_VIEW_ATTACH)

@@ -10,6 +10,7 @@
 #pragma once
 #include "rdp/border.h"
 #include "rdp/encode.h"
+#include "rdp/input.h"
 #include "common/sandbox.h"
 #include "rdp/ring.h"
 #include "rdp/worker.h"
@@ -84,6 +85,7 @@ typedef struct
   int notify;        /* eventfd of the screen: encoder */
   int input;         /* pipe to the screen: peer */
   int viewer;        /* the viewer's connection until FreeRDP has it */
+  int record;        /* pipe to the recording: peer; -1: none */
   gint64 attached;   /* monotonic */
 
   GMutex lock;
@@ -110,6 +112,10 @@ typedef struct
   guint16 sound_channel;     /* 0: not joined, or not allowed */
   gboolean sound_offered, sound_thread;
   SkSoundServer sound_server;
+  GByteArray *record_buffer;
+  guint record_width, record_height;
+  gboolean record_failed;
+  SkInputRedactor redactor;
 } SkView;
 
 typedef struct
@@ -153,6 +159,13 @@ void sk_view_ask_size (SkView *view, guint width, guint height, guint scale);
 void sk_view_ask_monitors (SkView *view, const SkMonitors *monitors);
 /* The core tells the guest, unless this viewer has no say in it. */
 void sk_view_tell_scale (SkView *view, guint percent);
+
+/* view-record.c; peer thread. Nothing when the session is not recorded. */
+/* Before the picture is sent. FALSE: it must not be. */
+gboolean sk_view_record_frame (SkView *view, const SkFrameOut *frame);
+void sk_view_record_input (SkView *view, const SkInputRecord *record);
+gboolean sk_view_record_is_good (const SkView *view);
+void sk_view_record_end (SkView *view);
 
 /* view-sound.c; peer thread */
 /* TRUE when the viewer joined the channel and may hear. */

@@ -40,6 +40,9 @@ const char *const sk_migrations[] = {
 
   /* 5: whether the picture names who looks at it. */
   "ALTER TABLE pools ADD COLUMN watermark INTEGER NOT NULL DEFAULT 0;",
+
+  /* 6: whether what is shown is kept. */
+  "ALTER TABLE pools ADD COLUMN recording INTEGER NOT NULL DEFAULT 0;",
 };
 
 guint

@@ -43,6 +43,7 @@ const SkField sk_pool_fields[] = {
   ROW (SkPool, home_url, SK_FIELD_STRING),
   ROW (SkPool, sound, SK_FIELD_BOOL),
   ROW (SkPool, watermark, SK_FIELD_BOOL),
+  ROW (SkPool, recording, SK_FIELD_BOOL),
   ROW (SkPool, created, SK_FIELD_INT64),
   { NULL },
 };

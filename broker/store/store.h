@@ -57,6 +57,7 @@ typedef struct
   char *home_url;         /* "" = the image's start page */
   gboolean sound;         /* viewers may hear the guest */
   gboolean watermark;     /* the picture names its user and the time */
+  gboolean recording;     /* what is shown and pressed is kept */
   gint64 created;
 } SkPool;
 

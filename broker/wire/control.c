@@ -24,6 +24,7 @@ const SkMessageSpec sk_control_screen_messages[] = {
 const SkMessageSpec sk_control_view_messages[] = {
   COMMON_ROWS,
   { SK_VIEW_JOB, "job", SK_FROM_HOST, "qquuqsss", 256, 3, 0, TRUE },
+  { SK_VIEW_RECORD, "record", SK_FROM_HOST, "", 0, 1, 0, TRUE },
   { SK_VIEW_ATTACH, "attach", SK_FROM_HOST, "", 0, 1, 0, TRUE },
   { SK_VIEW_STATE, "state", SK_FROM_PEER, "yus", 256, 0, WORKING },
   { SK_VIEW_SCALE, "scale", SK_FROM_PEER, "q", 0, 0, WORKING },

@@ -62,6 +62,8 @@ enum
            viewer asks for in its handshake), u flags (SkViewFlags), u border colour 0xRRGGBB,
            q minutes east of UTC + SK_VIEW_UTC_ZERO; s session id, s border text, s name in the watermark
            (empty: none); fds: frame memory (read-only), input pipe (write end), eventfd */
+  SK_VIEW_RECORD = 36, /* core, before the job: fd: a pipe for what is drawn and pressed (wire/record.h).
+                          Nothing is sent to the viewer that is not in it. */
   SK_VIEW_ATTACH = 34, /* core, once: fd: the viewer's connection; the RDP handshake starts */
   SK_VIEW_STATE = 33,  /* worker: y SkViewState, u detail; s text */
   SK_VIEW_SCALE = 35,  /* worker: q percent that the viewer's desktop is enlarged by, for the guest's agent */
