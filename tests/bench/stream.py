@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import shutil
 import socket
 import statistics
@@ -392,6 +393,7 @@ def subset(choices):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--seconds', type=float, default=4)
@@ -410,4 +412,5 @@ def main():
         show(result)
 
 
-main()
+if __name__ == '__main__':
+    main()
