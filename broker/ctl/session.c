@@ -149,7 +149,10 @@ become_player (SkCtl *ctl, const char *id, int fd, GError **error)
   g_ptr_array_add (argv, NULL);
   if (fd == 3 ? fcntl (fd, F_SETFD, 0) == 0 : dup2 (fd, 3) == 3)
     execv (program, (char **) argv->pdata);
-  g_set_error (error, SK_ERROR, SK_ERROR_UNAVAILABLE, "%s: %s", program, g_strerror (errno));
+  g_set_error (error, SK_ERROR, SK_ERROR_UNAVAILABLE,
+               SK_TR ("%s: %s (it is in the package sekisho-desktop)",
+                      "%s: %s（パッケージ sekisho-desktop にあります）"),
+               program, g_strerror (errno));
   return FALSE;
 }
 
