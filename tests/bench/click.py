@@ -3,7 +3,9 @@
 Four ways, taken in turns, all at the same desktop size, all timed from outside at the X server (xwait looks at one pixel every
 millisecond) except the hinted client, which has no window and says when the pixel is in its memory:
 
-  ours      `sekisho open` started -> the guest's page on the X display; from a warm (suspended) VM, a new VM for every click
+  ours      `sekisho open` started -> the guest's page on the X display; from a warm (suspended) VM, a new VM for every click. As it is
+            installed: the launcher waits in the background since the login (/etc/xdg/autostart)
+  fresh     the same where nothing waits: the launcher loads all it needs after the click
   stock     the stock xfreerdp3 started -> the same page on the X display; connecting directly to an xrdp that is logged in and running
   hinted    a client that sets the primitives hint: connect() -> the page in its memory; the same xrdp
   content   the same headless client against our broker: connect -> the page in its memory; a warm VM each (what `hinted` is compared with)
@@ -14,9 +16,11 @@ a VM of the same image without a broker, reached through port-relay (a framing l
 Then, measured once each: cold from disk (a stored VM) and cold boot.
 """
 import argparse
+import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import statistics
 import subprocess
@@ -28,6 +32,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'lib'))
 from rig import Display, Rig, UnixConnection, binary, run, wait_until  # noqa: E402
+from stream import cpu_ms  # noqa: E402
 from xrdp_guest import Stack, XrdpGuest  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 800
@@ -56,8 +61,10 @@ class Clock:
     def __init__(self, display, words):
         self.display, self.words = display, words
 
-    def time(self, command, environment):
-        """Milliseconds from the start of a program until its picture is there; ends the program by the function returned."""
+    def time(self, command, environment, then=()):
+        """Milliseconds from the start of a program until its picture is there, and the start; the function returned ends the program, and
+        `then`.
+        """
         watcher = subprocess.Popen([binary('xwait'), f'{PIXEL[0]},{PIXEL[1]},{COLOUR},{TOLERANCE}', '60000'], stdout=subprocess.PIPE,
                                    text=True, env=self.display.environment())
         with open(self.words, 'w') as words:
@@ -67,13 +74,14 @@ class Clock:
         seen = watcher.communicate()[0]
 
         def stop():
-            process.terminate()
-            process.wait()
+            for each in (process, *then):
+                each.terminate()
+                each.wait()
             # The next watcher must not see this picture.
             wait_until(lambda: self.display.pixel(*PIXEL) == (0, 0, 0), 20, 'an empty display')
         if not seen:
             raise TimeoutError(self.account(command[0], process))
-        return (int(seen) - start) / 1e6, stop
+        return (int(seen) - start) / 1e6, start, stop
 
 
     def account(self, program, process):
@@ -117,6 +125,10 @@ class Direct:
         self.relay = subprocess.Popen([binary('port-relay'), self.sockets['agent'], self.sockets['rdp'], str(self.port)],
                                       stdout=subprocess.PIPE, text=True)
         self.user, self.password = self.relay.stdout.readline().split()
+
+    def wake(self, awake):
+        """Asleep it takes no processor from anybody."""
+        run('virsh', '-c', 'qemu:///system', 'resume' if awake else 'suspend', self.name)
 
     def stop(self):
         self.relay.terminate()
@@ -194,45 +206,73 @@ class Events:
             return {word: us + offset for word, us in self.moments}
 
 
-def moments_of(path, events):
+def moments_of(path, events, start):
     """Milliseconds since the click of what the launcher noted and of what the broker told."""
     marks = events.take()
+    marks['click'] = start // 1000
     with open(path) as f:
         for line in f:
             mark = json.loads(line)
             marks.setdefault(mark['phase'], mark['us'])
     os.unlink(path)
-    return {name: (marks[name] - marks['click']) / 1000 for name in ('click',) + MOMENTS if name in marks}
+    # What a launcher that waited did before is no part of it.
+    return {name: (marks[name] - marks['click']) / 1000 for name in ('click',) + MOMENTS if marks.get(name, 0) >= marks['click']}
 
 
 class Bench:
     def __init__(self, clicks, pools, memory, with_cold):
         self.clicks, self.pools, self.memory, self.with_cold = clicks, pools, memory, with_cold
-        self.ours, self.stock, self.hinted, self.content, self.moments = [], [], [], [], []
+        self.ours, self.fresh, self.stock, self.hinted, self.content, self.moments = [], [], [], [], [], []
         self.stock_vm, self.hinted_vm = [], []
 
     def say(self, text):
         print(text, file=sys.stderr, flush=True)
 
-    def click(self, rig, display, pool):
+    @staticmethod
+    def waiting(command, environment, timing):
+        """The launcher as it is after the login: everything loaded, and at rest."""
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def loaded():
+            with contextlib.suppress(OSError), open(timing) as f:
+                text = f.read()
+                return '"gtk-loaded"' in text and '"rdp-loaded"' in text
+            return False
+
+        seen = [-1.0]
+
+        def rests():
+            seen.append(cpu_ms(process.pid))
+            return seen[-1] == seen[-2]
+        wait_until(loaded, 20, 'the launcher in the background')
+        # Twice the same, 20 ms apart.
+        wait_until(rests, 20, 'the launcher to come to rest')
+        return process
+
+    def click(self, rig, display, pool, waits):
         timing = os.path.join(rig.dir, 'timing.json')
         environment = dict(SEKISHO_SOCKET=rig.socket, SEKISHO_TIMING=timing, XDG_RUNTIME_DIR=rig.dir, HOME=rig.dir, LANG='C.UTF-8')
+        size = ('--pool', pool, '--size', f'{WIDTH}x{HEIGHT}')
+        background = [self.waiting([binary('sekisho'), '--background', *size], display.environment(**environment), timing)] if waits else []
+        if waits:
+            environment.pop('SEKISHO_TIMING')
         self.events.forget()
-        command = [binary('sekisho'), 'open', '--pool', pool, '--size', f'{WIDTH}x{HEIGHT}']
         try:
-            ms, stop = Clock(display, os.path.join(rig.dir, 'words')).time(command, environment)
+            ms, start, stop = Clock(display, os.path.join(rig.dir, 'words')).time([binary('sekisho'), 'open', *size], environment, background)
         except TimeoutError as error:
             self.say(f'{error}\n{json.dumps(rig.sessions())}\n{json.dumps(rig.vms())}\n{rig.log_tail(200)}')
             raise
         stop()
-        self.ours.append(ms)
-        self.moments.append(moments_of(timing, self.events))
-        self.say(f"ours {ms:.0f} ms  {({k: round(v) for k, v in self.moments[-1].items()})}")
+        (self.ours if waits else self.fresh).append(ms)
+        moments = moments_of(timing, self.events, start)
+        if waits:
+            self.moments.append(moments)
+        self.say(f"{'ours' if waits else 'fresh'} {ms:.0f} ms  {({k: round(v) for k, v in moments.items()})}")
 
     def direct(self, rig, display, guest, stock, hinted):
         command = ['xfreerdp3', f'/v:127.0.0.1:{guest.port}', f'/u:{guest.user}', f'/p:{guest.password}', '/cert:ignore',
                    f'/size:{WIDTH}x{HEIGHT}', '-decorations', '/log-level:OFF']
-        ms, stop = Clock(display, os.path.join(rig.dir, 'words')).time(command, dict(HOME=rig.dir))
+        ms, _, stop = Clock(display, os.path.join(rig.dir, 'words')).time(command, dict(HOME=rig.dir))
         stop()
         stock.append(ms)
         hinted.append(self.direct_hinted(guest)['content_ms'])
@@ -247,24 +287,26 @@ class Bench:
         emulated machine, and the boot of its successor would take the processor from the clicks that follow.
         """
         for i, name in enumerate(names):
-            # Every fourth, and at least one a round.
-            if i % 4 == 3 or (len(names) < 4 and i == len(names) - 1):
+            # Of seven, and at least once a round.
+            if i % 7 == 6 or (len(names) < 7 and i == len(names) - 1):
                 self.content.append(measure_content('--open', '', '--pool', name, SEKISHO_SOCKET=rig.socket)['content_ms'])
                 self.say(f'content {self.content[-1]:.0f} ms')
             else:
-                self.click(rig, display, name)
+                self.click(rig, display, name, waits=i % 7 != 5)
             rig.ctl('pool', 'delete', name, '--force')
             rig.wait(lambda name=name: not [vm for vm in rig.vms() if vm['pool'] == name], 60, 'the VM to go')
             self.direct(rig, display, native, self.stock, self.hinted)
-            if i % 4 == 0:
+            if i % 7 == 0:
+                guest.wake(True)
                 self.direct(rig, display, guest, self.stock_vm, self.hinted_vm)
+                guest.wake(False)
 
     def make_pools(self, rig, names):
         for name in names:
             rig.pool(name, warm=1, maximum=1, width=WIDTH, height=HEIGHT, memory_mib=self.memory)
 
     def run(self):
-        with Rig('bench-click') as rig:
+        with Rig('bench-click', ('--max-boots', '2')) as rig:
             rig.start()
             names = [f'p{i}' for i in range(self.pools)]
             self.make_pools(rig, names)
@@ -277,6 +319,7 @@ class Bench:
                 page = os.path.join(rig.dir, 'page.png')
                 self.direct_hinted(guest, '--dump', page)
                 native = Native(page)
+                guest.wake(False)
                 while len(self.ours) < self.clicks:
                     rig.wait(lambda: len(rig.vms('warm')) == len(names), 1800, 'all VMs to be warm')
                     self.round(rig, display, native, guest, names)
@@ -316,8 +359,10 @@ class Bench:
         return {
             'clicks': len(self.ours), 'width': WIDTH, 'height': HEIGHT,
             'p50_ms': median(self.ours), 'p95_ms': percentile(self.ours, .95), 'min_ms': min(self.ours), 'max_ms': max(self.ours),
+            'fresh_p50_ms': median(self.fresh) if self.fresh else None, 'fresh_clicks': len(self.fresh),
             'stock_p50_ms': median(self.stock), 'hinted_p50_ms': median(self.hinted), 'content_p50_ms': median(self.content),
             'ratio_stock': median(self.ours) / median(self.stock),
+            'ratio_stock_fresh': median(self.fresh) / median(self.stock) if self.fresh else None,
             'ratio_hinted': median(self.content) / median(self.hinted),
             'stock_vm_p50_ms': median(self.stock_vm), 'hinted_vm_p50_ms': median(self.hinted_vm),
             'ratio_p95': percentile(self.ours, .95) / median(self.ours),
@@ -333,6 +378,9 @@ def show(result):
     print(f"  click -> picture on the display  p50 {result['p50_ms']:7.1f} ms   p95 {result['p95_ms']:7.1f} ms   "
           f"({result['min_ms']:.0f}-{result['max_ms']:.0f})   p95/p50 {result['ratio_p95']:.2f}")
     print(f"  stock xfreerdp3, direct          p50 {result['stock_p50_ms']:7.1f} ms   ours / stock {result['ratio_stock']:.2f}")
+    if result['fresh_clicks']:
+        print(f"  a click where no launcher waits  p50 {result['fresh_p50_ms']:7.1f} ms   of {result['fresh_clicks']}, / stock "
+              f"{result['ratio_stock_fresh']:.2f}")
     print(f"  hinted client, direct            p50 {result['hinted_p50_ms']:7.1f} ms   "
           f"ours (content {result['content_p50_ms']:.1f} ms) / hinted {result['ratio_hinted']:.2f}")
     print(f"  the same two, guest in a VM      p50 {result['stock_vm_p50_ms']:7.1f} ms and {result['hinted_vm_p50_ms']:.1f} ms")
@@ -343,6 +391,7 @@ def show(result):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--clicks', type=int, default=20)
     parser.add_argument('--pools', type=int, default=8, help='VMs kept warm at once')
