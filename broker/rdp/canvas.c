@@ -129,7 +129,7 @@ sk_canvas_set_watermark (SkCanvas *c, const char *text)
   sk_watermark_set (&c->watermark, text);
   if (!c->pixels)
     return;
-  c->watermark_changed = TRUE;
+  c->show_whole = TRUE;
   sk_canvas_mark_all (c, SK_TILE_CHECK);
 }
 
@@ -183,12 +183,12 @@ sk_canvas_update (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size,
         const Rows whole = { ty * SK_TILE, MIN ((ty + 1) * SK_TILE, c->height) };
         Rows rows = refresh_tile (c, ring, size, tx, ty);
         if (c->shown != c->pixels)
-          rows = show_tile (c, tx, ty, state == SK_TILE_FORCE || c->watermark_changed ? whole : rows);
+          rows = show_tile (c, tx, ty, state == SK_TILE_FORCE || c->show_whole ? whole : rows);
         if (state == SK_TILE_FORCE)
           rows = whole;
         if (rows.bottom > rows.top)
           add_tile (c, ret_rects, &n, tx, rows);
       }
-  c->watermark_changed = FALSE;
+  c->show_whole = FALSE;
   return n;
 }

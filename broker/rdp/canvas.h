@@ -17,7 +17,7 @@ typedef struct
   guint8 *shown;  /* the same with the watermark: what the viewer has; pixels itself when there is none */
   SkBorder border;
   SkWatermark watermark; /* over the guest's picture */
-  gboolean watermark_changed;
+  gboolean show_whole;   /* dirty tiles may differ from what is shown also where the guest changed nothing */
   guint guest_width, guest_height; /* of the picture shown inside */
   guint tiles_x, tiles_y;
   guint8 *dirty; /* a byte a tile: SkTileState */

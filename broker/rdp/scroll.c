@@ -232,15 +232,28 @@ find_moves (const Area *a, gint by, SkMove *moves)
 }
 
 static void
-carry_out (SkCanvas *c, const SkMove *m)
+carry_out_in (guint8 *pixels, const SkCanvas *c, const SkMove *m)
 {
   const gsize bytes = (gsize) m->to.width * 4;
   for (guint i = 0; i < m->to.height; i++)
     {
       /* rows are overwritten only after they were read */
       const guint y = m->to.y + (m->by > 0 ? m->to.height - 1u - i : i);
-      guint8 *to = c->pixels + (gsize) y * c->stride + (gsize) m->to.x * 4;
+      guint8 *to = pixels + (gsize) y * c->stride + (gsize) m->to.x * 4;
       memcpy (to, to - (gssize) m->by * (gssize) c->stride, bytes);
+    }
+}
+
+/* At the viewer a watermark moves along: what of it is in the wrong place now is found when tiles are shown.
+ */
+static void
+carry_out (SkCanvas *c, const SkMove *m)
+{
+  carry_out_in (c->pixels, c, m);
+  if (c->shown != c->pixels)
+    {
+      carry_out_in (c->shown, c, m);
+      c->show_whole = TRUE;
     }
   sk_canvas_mark (c, &(SkRingRect){ (guint16) (m->to.x - c->border.left), (guint16) (m->to.y - c->border.top),
                                     m->to.width, m->to.height });

@@ -166,7 +166,7 @@ take_wishes (Encoder *e)
   if (sh->active)
     {
       e->rfx = sh->rfx;
-      e->moves = sh->moves && !*v->watermark; /* moved, the watermark would be elsewhere */
+      e->moves = sh->moves;
       e->message_max = sh->message_max;
     }
   if (sh->restart)

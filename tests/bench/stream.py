@@ -7,6 +7,7 @@ so that noise meets all of them; every ratio is taken within a run, and its medi
   direct      the client at the guest itself, lossless bitmaps
   direct-rfx  the same with RemoteFX, for information
   ours        one screen and one view (rdp-box); processor time and memory are those of these two processes
+  marked      the same with a watermark, for what that costs
   proxy       freerdp-proxy3
   guacd       the program named by SEKISHO_GUACD, or the one in PATH; left out, and said so, when there is none
 """
@@ -28,7 +29,7 @@ from xrdp_guest import Box, Stack, XrdpGuest, free_port, wait_log  # noqa: E402
 
 WIDTH, HEIGHT = 1920, 1080
 VIDEO = '640x360+640+360'
-WAYS = ('direct', 'direct-rfx', 'ours', 'proxy', 'guacd')
+WAYS = ('direct', 'direct-rfx', 'ours', 'marked', 'proxy', 'guacd')
 MODES = ('still', 'video', 'scroll', 'drag')
 IDLE_SHARE = 25  # percent of the processors: below, a sample says more of the machine than of the way
 PSNR_GOAL = 40.0
@@ -158,11 +159,12 @@ class DirectRfx(Way):
 class Ours(Way):
     """A screen that was connected before the viewer came, as in a warm VM."""
     client = 'rfx'
+    options = ()
 
     def __init__(self, bench):
         super().__init__(bench)
         self.address = f'127.0.0.1:{free_port()}'
-        self.box = Box(bench.stack, bench.guest, self.address, '--no-border', '--fixed', '--size', f'{WIDTH}x{HEIGHT}', '--keep')
+        self.box = Box(bench.stack, bench.guest, self.address, '--no-border', '--fixed', '--size', f'{WIDTH}x{HEIGHT}', '--keep', *self.options)
 
     def pids(self):
         views = self.box.workers('sekisho-view')
@@ -172,6 +174,10 @@ class Ours(Way):
     def close(self):
         self.box.process.terminate()
         self.box.process.wait(20)
+
+
+class Marked(Ours):
+    options = ('--watermark', '花子')
 
 
 class Proxy(Way):
@@ -218,7 +224,7 @@ class Guacd(Way):
         self.process.wait(20)
 
 
-KINDS = {'direct': Way, 'direct-rfx': DirectRfx, 'ours': Ours, 'proxy': Proxy, 'guacd': Guacd}
+KINDS = {'direct': Way, 'direct-rfx': DirectRfx, 'ours': Ours, 'marked': Marked, 'proxy': Proxy, 'guacd': Guacd}
 
 
 def guacd_program():
@@ -327,10 +333,10 @@ class Bench:
                 return s.get(key)
         return None
 
-    def ratio(self, key, mode, base, base_key=None):
+    def ratio(self, key, mode, base, base_key=None, way='ours'):
         ratios = []
         for number in range(self.options.runs):
-            ours, other = self.value(number, mode, 'ours', key), self.value(number, mode, base, base_key or key)
+            ours, other = self.value(number, mode, way, key), self.value(number, mode, base, base_key or key)
             if ours is not None and other and ours >= 0 and other > 0:
                 ratios.append(ours / other)
         return figure(ratios)
@@ -350,6 +356,8 @@ class Bench:
             row('content_direct', 'connect -> content / direct', of('content_ms', 'still', 'direct'), 0.8),
             row('again_direct', 're-attach / direct connect', of('again_content_ms', 'still', 'direct', 'content_ms'), 0.8),
             row('uss_guacd', 'USS of screen + view / guacd child', of('uss', 'video', 'guacd'), 0.6),
+            row('watermark_video', 'watermark: CPU per frame, video / without', of('cpu_ms_per_frame', 'video', 'ours', way='marked'), 1.05),
+            row('watermark_drag', 'watermark: CPU per frame, drag / without', of('cpu_ms_per_frame', 'drag', 'ours', way='marked'), 1.05),
             row('idle_cpu_percent', 'idle CPU of a session, % of a core', figure(idle), 0.3),
         ]
         ways = {f'{mode}/{way}': {key: figure([s[key] for s in self.samples if (s['mode'], s['way']) == (mode, way) and s[key] >= 0])

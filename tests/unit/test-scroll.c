@@ -77,17 +77,22 @@ show (Fixture *f)
       const SkTileRect *r = &f->rects[i];
       f->sent_tiles += (r->width + SK_TILE - 1) / SK_TILE;
       for (guint y = r->y; y < (guint) r->y + r->height; y++)
-        memcpy (f->viewer + (gsize) y * c->stride + r->x * 4u, c->pixels + (gsize) y * c->stride + r->x * 4u,
+        memcpy (f->viewer + (gsize) y * c->stride + r->x * 4u, c->shown + (gsize) y * c->stride + r->x * 4u,
                 r->width * 4u);
     }
   for (guint y = 0; y < f->size.height; y++)
-    g_assert_cmpint (memcmp (f->viewer + (gsize) (y + c->border.top) * c->stride + c->border.left * 4u,
-                             guest (f, 0, y), f->size.width * 4u),
-                     ==, 0);
+    {
+      guint32 row[W];
+      memcpy (row, guest (f, 0, y), f->size.width * 4u);
+      sk_watermark_draw (&c->watermark, row, 0, y, f->size.width);
+      g_assert_cmpint (memcmp (f->viewer + (gsize) (y + c->border.top) * c->stride + c->border.left * 4u, row,
+                               f->size.width * 4u),
+                       ==, 0);
+    }
 }
 
 static void
-set_up (Fixture *f, gconstpointer bordered)
+set_up (Fixture *f, gconstpointer how)
 {
   g_autoptr (GError) error = NULL;
   sk_autofd int memory = sk_fd_new_sealed_memory ("ring", SK_RING_SIZE, &error);
@@ -96,7 +101,9 @@ set_up (Fixture *f, gconstpointer bordered)
   sk_ring_set_size (f->writer, W, H);
   g_assert_true (sk_ring_reader_init (&f->reader, memory, &error));
   g_assert_true (sk_ring_reader_size (&f->reader, &f->size));
-  const SkBorder border = sk_border (bordered != NULL);
+  const SkBorder border = sk_border (g_strcmp0 (how, "bordered") == 0);
+  if (g_strcmp0 (how, "marked") == 0)
+    sk_canvas_set_watermark (&f->canvas, "hanako 2026-11-28 21:43");
   sk_canvas_reset (&f->canvas, &border, W, H);
   f->rects = g_new (SkTileRect, (gsize) f->canvas.tiles_x * f->canvas.tiles_y);
   f->viewer = g_malloc0 ((gsize) f->canvas.stride * f->canvas.height);
@@ -130,9 +137,12 @@ test_page (Fixture *f, gconstpointer data)
       show (f);
       g_assert_cmpuint (f->moves, ==, 1);
       g_assert_cmpuint (f->moved_rows, ==, H - (guint) ABS (steps[i]));
-      /* only the strip that came into view, and the tiles it cuts */
-      g_assert_cmpuint (f->sent_tiles, <=,
-                        all * ((guint) ABS (steps[i]) + 2 * SK_TILE) / H + f->canvas.tiles_x);
+      /* only the strip that came into view, and the tiles it cuts; of the others what has a watermark */
+      if (f->canvas.shown == f->canvas.pixels)
+        g_assert_cmpuint (f->sent_tiles, <=,
+                          all * ((guint) ABS (steps[i]) + 2 * SK_TILE) / H + f->canvas.tiles_x);
+      else
+        g_assert_cmpuint (f->sent_tiles, <, all);
     }
 }
 
@@ -234,7 +244,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, function)                                                                                  \
   g_test_add ("/scroll/" name, Fixture, "bordered", set_up, function, tear_down);                            \
-  g_test_add ("/scroll/without-border/" name, Fixture, NULL, set_up, function, tear_down)
+  g_test_add ("/scroll/without-border/" name, Fixture, NULL, set_up, function, tear_down);                   \
+  g_test_add ("/scroll/with-watermark/" name, Fixture, "marked", set_up, function, tear_down)
   ADD ("page", test_page);
   ADD ("part", test_part);
   ADD ("other-picture", test_other_picture);
