@@ -109,6 +109,13 @@ on_exit_status (GPid pid, gint status, gpointer data)
     sk_info (NULL, "%s ended, status %d", w->is_screen ? "screen" : "view", status);
   g_spawn_close_pid (pid);
   w->pid = 0;
+  /* Its last words may not have been read yet. */
+  const guint watch = w->watch;
+  while (w->watch && on_control (w->control, G_IO_IN, w))
+    ;
+  if (watch)
+    g_source_remove (watch);
+  w->watch = 0;
   if (w->is_screen)
     {
       stop (b, 1);
