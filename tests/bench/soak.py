@@ -24,8 +24,6 @@ STILL, VIDEO, SCROLL, DRAG = range(4)  # StreamMode in stream.h; a StreamShared 
 TURN = (VIDEO, SCROLL, DRAG, STILL)
 # RSS is counted in pages and moves with what the kernel keeps of a file; a leak of one picture's buffers in a turn is far more.
 GROWTH_GOAL = 1.02
-# Sixteen pages: of a process with 240 KiB of its own, two per cent are one.
-GROWTH_KIB = 64
 
 
 class Soak:
@@ -95,7 +93,7 @@ class Soak:
         for name in ('screen', 'view', 'box'):
             for what in ('rss', 'uss', 'fds', 'threads', 'children'):
                 middle, last = (max(s[name][what] for s in part) for part in (self.samples[third:2 * third], self.samples[2 * third:]))
-                limit = max(middle * GROWTH_GOAL, middle + GROWTH_KIB) if what in ('rss', 'uss') else middle
+                limit = middle * (GROWTH_GOAL if what in ('rss', 'uss') else 1)
                 rows.append(dict(process=name, what=what, middle=middle, last=last, met=last <= limit))
         same = all(len({s[name]['pid'] for s in self.samples}) == 1 for name in ('screen', 'view', 'box'))
         return dict(seconds=seconds, turns=self.turns, pictures=frames, keys=keys, same_processes=same, rows=rows,
