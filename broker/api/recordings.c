@@ -108,9 +108,8 @@ on_switched (SoupServerMessage *message, gpointer data)
   g_autoptr (SkRequest) request = sk_request_ref (data);
   g_autoptr (GError) error = NULL;
   g_autoptr (GIOStream) stream = NULL;
-  g_autoptr (SkRecordingReader) reader
-      = sk_recordings_open (request->server->recordings, request->args[0], &error);
-  int fd = reader ? sk_api_connection_take_fd (request->connection, &error) : -1;
+  g_autoptr (SkRecordingReader) reader = g_object_steal_data (G_OBJECT (message), "sk-reader");
+  const int fd = sk_api_connection_take_fd (request->connection, &error);
 
   sk_notice (SK_FIELDS ("recording", request->args[0], "user", request->who->user), "recording handed out");
   sk_api_server_forget (request->server, request->connection);
@@ -149,6 +148,8 @@ sk_api_get_recording (SkRequest *request)
       return;
     }
   request->answered = TRUE;
+  g_object_set_data_full (G_OBJECT (request->message), "sk-reader", g_steal_pointer (&reader),
+                          (GDestroyNotify) sk_recording_reader_free);
   g_signal_connect (request->message, "wrote-informational", G_CALLBACK (on_switched), request);
   soup_server_message_set_status (request->message, 101, NULL);
   soup_message_headers_replace (headers, "Connection", "Upgrade");

@@ -401,6 +401,12 @@ sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error)
   /* A pool that is gone may have wanted one. */
   const gboolean watermark = !pool || pool->row->watermark;
   sk_autofd int record = -1;
+  forget_token (session);
+  if (!session->vm || !session->vm->screen || !session->reserved)
+    {
+      g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT, "the session is not ready");
+      return FALSE;
+    }
   if (!begin_recording (session, pool, &record, error))
     return FALSE;
   const SkViewJob job = { session->width,
@@ -411,12 +417,6 @@ sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error)
                           pool ? pool->row->border : "",
                           watermark ? session->row->user : "",
                           record };
-  forget_token (session);
-  if (!session->vm || !session->vm->screen || !session->reserved)
-    {
-      g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT, "the session is not ready");
-      return FALSE;
-    }
   if (session->view)
     view_gone (session);
   session->view = g_steal_pointer (&session->reserved);

@@ -268,6 +268,12 @@ make_line (SkRecordings *self, const char *session, const char *user, const char
   return g_strconcat (text, "\n", NULL);
 }
 
+static char *
+path_of (const SkRecordings *self, const char *id)
+{
+  return g_strdup_printf ("%s/%s" SUFFIX, self->dir, id);
+}
+
 /* The first number that has no file yet. */
 static int
 create_file (SkRecordings *self, const char *session, char **ret_id, GError **error)
@@ -275,7 +281,7 @@ create_file (SkRecordings *self, const char *session, char **ret_id, GError **er
   for (guint i = 1; i <= PER_SESSION_MAX; i++)
     {
       g_autofree char *id = g_strdup_printf ("%s-%u", session, i);
-      g_autofree char *path = g_strdup_printf ("%s/%s" SUFFIX, self->dir, id);
+      g_autofree char *path = path_of (self, id);
       const int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
       if (fd >= 0)
         {
@@ -302,8 +308,14 @@ sk_recordings_begin (SkRecordings *self, const char *session, const char *user, 
   if (!sk_recordings_check (self, error))
     return -1;
   sk_autofd int file = create_file (self, session, &id, error);
-  if (file < 0 || !g_unix_open_pipe (ends, FD_CLOEXEC, error))
+  if (file < 0)
     return -1;
+  g_autofree char *path = path_of (self, id);
+  if (!g_unix_open_pipe (ends, FD_CLOEXEC, error))
+    {
+      g_unlink (path); /* nothing is in it, and nothing will be */
+      return -1;
+    }
   sk_autofd int reading = ends[0], writing = ends[1];
   Writer *w = g_new0 (Writer, 1);
   w->busy = g_atomic_rc_box_acquire (self->busy);
@@ -317,7 +329,8 @@ sk_recordings_begin (SkRecordings *self, const char *session, const char *user, 
   sodium_memzero (file_key, sizeof file_key);
   if (!write_all (w->to, w->line, strlen (w->line)) || !write_all (w->to, head, sizeof head))
     {
-      fail (error, "cannot record into", self->dir);
+      fail (error, "cannot record into", path);
+      g_unlink (path);
       writer_free (w);
       return -1;
     }
@@ -402,7 +415,7 @@ open_seal (SkRecordings *self, const char *text, guint8 ret_key[KEY_BYTES])
 static SkRecordingReader *
 open_line (SkRecordings *self, const char *id, char **ret_key, GError **error)
 {
-  g_autofree char *path = g_strdup_printf ("%s/%s" SUFFIX, self->dir, id);
+  g_autofree char *path = path_of (self, id);
   g_autoptr (SkRecordingReader) r = g_new0 (SkRecordingReader, 1);
   char line[LINE_MAX_BYTES];
   struct stat s;
@@ -543,7 +556,7 @@ sk_recordings_prune (SkRecordings *self, gint64 before)
   for (guint i = 0; all && i < all->len; i++)
     {
       const SkRecording *r = all->pdata[i];
-      g_autofree char *path = g_strdup_printf ("%s/%s" SUFFIX, self->dir, r->id);
+      g_autofree char *path = path_of (self, r->id);
       if (r->started < before && g_unlink (path) == 0)
         sk_notice (SK_FIELDS ("recording", r->id, "user", r->user), "deleted: it is past its time");
     }

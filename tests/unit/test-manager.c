@@ -175,6 +175,27 @@ test_sound (void)
   story_end (&story);
 }
 
+/* Who cannot be recorded is shown nothing, and the token is spent all the same. */
+static void
+test_no_recording (void)
+{
+  Story story;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *token = NULL;
+  story_begin (&story, 1, 0, 1);
+  SkPool pool = world_pool ("a", 1, 0, 1);
+  pool.recording = TRUE;
+  g_assert_true (sk_manager_put_pool (story.world->manager, &pool, FALSE, &error));
+  story_wait_vms (&story, SK_VM_WARM, 1);
+  g_autofree char *id = story_open (&story, 1, &token, NULL);
+  g_assert_false (attach (&story, 1, id, token, &error));
+  g_assert_error (error, SK_ERROR, SK_ERROR_UNAVAILABLE);
+  g_clear_error (&error);
+  g_assert_false (attach (&story, 1, id, token, &error));
+  g_assert_error (error, SK_ERROR, SK_ERROR_FORBIDDEN);
+  story_end (&story);
+}
+
 /* What viewers say of their scale reaches the guest, and nothing but changes does. */
 static void
 test_scale (void)
@@ -599,6 +620,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/token-expires", test_token_expires);
   g_test_add_func ("/manager/one-session-a-user", test_one_session_a_user);
   g_test_add_func ("/manager/wake", test_wake);
+  g_test_add_func ("/manager/no-recording", test_no_recording);
   g_test_add_func ("/manager/viewer-comes-back", test_viewer_comes_back);
   g_test_add_func ("/manager/sound", test_sound);
   g_test_add_func ("/manager/scale", test_scale);
