@@ -23,13 +23,19 @@ SERVER, DHCP_FROM, DHCP_TO = '198.51.100.1', '198.51.100.50', '198.51.100.150'
 CANARY = '203.0.113.10'
 
 PAGE = '''<!doctype html><meta charset="utf-8"><title>page</title>
-<style>body{margin:0;background:#2060a0}textarea{position:absolute;left:60px;top:140px;width:500px;height:200px;font-size:24px}</style>
+<style>body{margin:0;background:#2060a0}p{margin:20px 60px}textarea{position:absolute;left:60px;top:140px;width:500px;height:200px;font-size:24px}</style>
+<p>page</p>
 <textarea id="t" autofocus></textarea>
 <script>
 const t = document.getElementById('t');
+// Chromium drops every click and key before the first contentful paint (its WidgetInputHandlerManager): until then the page says nothing.
+// An empty text area is no content, the paragraph is.
+const drawn = new Promise(done => new PerformanceObserver(
+  list => list.getEntriesByName('first-contentful-paint').length && done()).observe({type: 'paint', buffered: true}));
 let busy = false, again = false;
 // One at a time: two at once could arrive in the wrong order, and the last is what counts.
 const tell = async () => {
+  await drawn;
   again = true;
   if (busy) return;
   busy = true;
@@ -183,5 +189,5 @@ class Internet:
         self.wait_for(lambda: self.typed and self.typed[-1]['text'].rstrip('\n') == text, seconds, f'the text {text!r} in the page')
 
     def wait_shown(self, path='/', seconds=180):
-        """The page is loaded and its script has run."""
+        """The page is loaded, its script has run, it is drawn and takes input."""
         self.wait_for(lambda: any(r['get'] == path for r in self.requests) and self.typed, seconds, f'the page {path}')
