@@ -1,12 +1,5 @@
 #include "rdp/encode.h"
 #include "rdp/planar.h"
-#include <freerdp/codec/color.h>
-#include <freerdp/settings.h>
-#include <string.h>
-#include <winpr/stream.h>
-
-/* To begin with; it grows. */
-#define STREAM_BYTES 65536
 
 void
 sk_frame_out_free (SkFrameOut *f)
@@ -16,38 +9,31 @@ sk_frame_out_free (SkFrameOut *f)
   g_free (f);
 }
 
-gboolean
+void
 sk_encoder_init (SkEncoder *e)
 {
-  /* No threads: the session's share is one core, and a thread pool costs more than it wins for a few tiles.
-   */
-  e->rfx = rfx_context_new_ex (TRUE, THREADING_FLAGS_DISABLE_THREADS);
-  e->stream = Stream_New (NULL, STREAM_BYTES);
-  if (!e->rfx || !e->stream)
-    return FALSE;
-  rfx_context_set_pixel_format (e->rfx, PIXEL_FORMAT_BGRX32);
-  return rfx_context_set_mode (e->rfx, RLGR3);
+  *e = (SkEncoder){ .scratch = g_new (SkRfxScratch, 1),
+                    .tiles = g_byte_array_new (),
+                    .message = g_byte_array_new () };
 }
 
 void
 sk_encoder_clear (SkEncoder *e)
 {
-  g_clear_pointer (&e->rfx, rfx_context_free);
+  g_clear_pointer (&e->scratch, g_free);
+  g_clear_pointer (&e->tiles, g_byte_array_unref);
+  g_clear_pointer (&e->message, g_byte_array_unref);
   g_clear_pointer (&e->photos, g_free);
   g_clear_pointer (&e->still_photo, g_free);
-  if (e->stream)
-    Stream_Free (e->stream, TRUE);
-  e->stream = NULL;
 }
 
-gboolean
+void
 sk_encoder_reset (SkEncoder *e, guint width, guint height)
 {
-  e->headers_sent = FALSE;
+  e->rfx = (SkRfxStream){ .width = width, .height = height };
   e->tiles_x = (width + SK_TILE - 1) / SK_TILE;
   g_free (e->still_photo);
   e->still_photo = g_malloc0 ((gsize) e->tiles_x * ((height + SK_TILE - 1) / SK_TILE));
-  return rfx_context_reset (e->rfx, width, height);
 }
 
 /* Parts point into the buffer only when it does not move any more; until then data is an offset. */
@@ -70,75 +56,6 @@ finish (SkFrameOut *f)
     }
 }
 
-/* ---- RemoteFX ---- */
-
-/* Tiles a message, some 50 kB: a picture comes in several, and the first can be decoded while the others are
- * on their way. (Not rfx_encode_messages(), which splits by itself: its list leaks in FreeRDP 3.10.) */
-#define TILES_AT_ONCE 24
-
-/* One message from tiles that are neighbours or not. */
-static gboolean
-encode_message (SkEncoder *e, wStream *s, const SkCanvas *c, const SkTileRect *tiles, guint n)
-{
-  RFX_RECT rects[TILES_AT_ONCE];
-  guint n_rects = 0;
-  for (guint i = 0; i < n; i++)
-    {
-      RFX_RECT *last = n_rects > 0 ? &rects[n_rects - 1] : NULL;
-      if (last && last->y == tiles[i].y && last->x + last->width == tiles[i].x)
-        last->width = (UINT16) (last->width + tiles[i].width);
-      else
-        rects[n_rects++] = (RFX_RECT){ tiles[i].x, tiles[i].y, tiles[i].width, tiles[i].height };
-    }
-  RFX_MESSAGE *message
-      = rfx_encode_message (e->rfx, rects, n_rects, c->shown, c->width, c->height, c->stride);
-  if (!message)
-    return FALSE;
-  Stream_SetPosition (s, 0);
-  const gboolean done = rfx_write_message (e->rfx, s, message);
-  rfx_message_free (e->rfx, message);
-  return done;
-}
-
-static gboolean
-encode_photos (SkEncoder *e, SkFrameOut *f, const SkCanvas *c, gsize message_max)
-{
-  const SkTileRect whole = { 0, 0, (guint16) c->width, (guint16) c->height };
-  const SkTileRect *tiles = e->photos;
-  guint left = e->n_photos, n = TILES_AT_ONCE;
-  f->needs_rfx = left > 0;
-  while (left > 0)
-    {
-      n = MIN (n, left);
-      if (!encode_message (e, e->stream, c, tiles, n))
-        return FALSE;
-      const gsize length = Stream_GetPosition (e->stream);
-      if (length > message_max && n > 1)
-        {
-          n /= 2; /* noise: again, with fewer of them */
-          if (!e->headers_sent && !rfx_context_reset (e->rfx, c->width, c->height))
-            return FALSE;
-          continue;
-        }
-      e->headers_sent = TRUE;
-      add_part (f, SK_PART_RFX, &whole, Stream_Buffer (e->stream), length);
-      tiles += n;
-      left -= n;
-    }
-  return TRUE;
-}
-
-static void
-add_photo (SkEncoder *e, const SkTileRect *tile)
-{
-  if (e->n_photos == e->photos_room)
-    {
-      e->photos_room = MAX (64, e->photos_room * 2);
-      e->photos = g_renew (SkTileRect, e->photos, e->photos_room);
-    }
-  e->photos[e->n_photos++] = *tile;
-}
-
 /* ---- bitmaps ---- */
 
 /* FALSE: more than max bytes. */
@@ -157,6 +74,82 @@ encode_bitmap (SkFrameOut *f, const SkCanvas *c, SkTileRect r, gsize max)
     return FALSE;
   add_part (f, SK_PART_BITMAP, &r, out, length);
   return TRUE;
+}
+
+/* ---- RemoteFX ---- */
+
+/* Tiles a message, some 50 kB: a picture comes in several, and the first can be decoded while the others are
+ * on their way. */
+#define TILES_AT_ONCE 24
+G_STATIC_ASSERT (TILES_AT_ONCE <= SK_RFX_RECTS_MAX);
+G_STATIC_ASSERT (SK_TILE == SK_RFX_SIDE);
+
+/* The tiles so far as one message. */
+static void
+end_message (SkEncoder *e, SkFrameOut *f, const SkRfxRect *rects, guint n_rects, guint n_tiles)
+{
+  const SkTileRect whole = { 0, 0, (guint16) f->width, (guint16) f->height };
+  if (n_tiles == 0)
+    return;
+  g_byte_array_set_size (e->message, 0);
+  sk_rfx_write_message (&e->rfx, rects, n_rects, e->tiles, n_tiles, e->message);
+  add_part (f, SK_PART_RFX, &whole, e->message->data, e->message->len);
+  g_byte_array_set_size (e->tiles, 0);
+  f->needs_rfx = TRUE;
+}
+
+/* Neighbours become one rectangle. */
+static guint
+add_rect (SkRfxRect *rects, guint n, const SkTileRect *tile)
+{
+  SkRfxRect *last = n > 0 ? &rects[n - 1] : NULL;
+  if (last && last->y == tile->y && last->x + last->width == tile->x)
+    {
+      last->width = (guint16) (last->width + tile->width);
+      return n;
+    }
+  rects[n] = (SkRfxRect){ tile->x, tile->y, tile->width, tile->height };
+  return n + 1;
+}
+
+static void
+encode_photos (SkEncoder *e, SkFrameOut *f, const SkCanvas *c, gsize message_max)
+{
+  guint8 out[SK_RFX_TILE_MAX];
+  SkRfxRect rects[TILES_AT_ONCE];
+  guint n_rects = 0, n_tiles = 0;
+  for (guint i = 0; i < e->n_photos; i++)
+    {
+      const SkTileRect *tile = &e->photos[i];
+      const guint8 *pixels = c->shown + (gsize) tile->y * c->stride + (gsize) tile->x * 4;
+      const gsize length = sk_rfx_encode_tile (e->scratch, pixels, c->stride, tile->width, tile->height,
+                                               tile->x / SK_TILE, tile->y / SK_TILE, out);
+      if (length == 0)
+        {
+          encode_bitmap (f, c, *tile, SK_PLANAR_MAX); /* noise */
+          continue;
+        }
+      if (n_tiles == TILES_AT_ONCE || SK_RFX_MESSAGE_HEAD + e->tiles->len + length > message_max)
+        {
+          end_message (e, f, rects, n_rects, n_tiles);
+          n_rects = n_tiles = 0;
+        }
+      g_byte_array_append (e->tiles, out, (guint) length);
+      n_rects = add_rect (rects, n_rects, tile);
+      n_tiles++;
+    }
+  end_message (e, f, rects, n_rects, n_tiles);
+}
+
+static void
+add_photo (SkEncoder *e, const SkTileRect *tile)
+{
+  if (e->n_photos == e->photos_room)
+    {
+      e->photos_room = MAX (64, e->photos_room * 2);
+      e->photos = g_renew (SkTileRect, e->photos, e->photos_room);
+    }
+  e->photos[e->n_photos++] = *tile;
 }
 
 static SkFrameOut *
@@ -198,8 +191,7 @@ sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChange
   e->n_photos = 0;
   for (guint i = 0; i < changes->n_rects; i++)
     encode_tile (e, f, rfx, c, &changes->rects[i]);
-  if (!encode_photos (e, f, c, message_max))
-    return NULL;
+  encode_photos (e, f, c, message_max);
   finish (f);
   return g_steal_pointer (&f);
 }

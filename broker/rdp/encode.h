@@ -3,8 +3,8 @@
  * Text and plain areas go as lossless bitmaps, the rest as RemoteFX where the viewer has it: each 64 x 64
  * tile is tried as a bitmap first, and is one unless that gets large. */
 #pragma once
+#include "rdp/rfx.h"
 #include "rdp/scroll.h"
-#include <freerdp/codec/rfx.h>
 
 typedef enum
 {
@@ -37,10 +37,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFrameOut, sk_frame_out_free)
 
 typedef struct
 {
-  RFX_CONTEXT *rfx;
-  gboolean headers_sent; /* RemoteFX: in a message that was kept */
-  wStream *stream;       /* scratch: one message */
-  SkTileRect *photos;    /* scratch: tiles for RemoteFX */
+  SkRfxStream rfx;
+  SkRfxScratch *scratch;
+  GByteArray *tiles, *message; /* scratch: a message's tiles, and the message */
+  SkTileRect *photos;          /* scratch: tiles for RemoteFX */
   guint n_photos, photos_room;
   guint8 *still_photo; /* a byte a tile: pictures for which it is taken to be a photograph without trying */
   guint tiles_x;
@@ -52,11 +52,11 @@ typedef struct
 /* A tile that was a photograph is not tried again for this many pictures: half a second of video. */
 #define SK_ENCODE_PHOTO_PICTURES 12
 
-gboolean sk_encoder_init (SkEncoder *e);
+void sk_encoder_init (SkEncoder *e);
 void sk_encoder_clear (SkEncoder *e);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkEncoder, sk_encoder_clear)
 /* Another desktop or another viewer: RemoteFX starts over with its headers. */
-gboolean sk_encoder_reset (SkEncoder *e, guint width, guint height);
+void sk_encoder_reset (SkEncoder *e, guint width, guint height);
 /* What goes out: moves first, then rectangles. */
 typedef struct
 {
@@ -65,7 +65,6 @@ typedef struct
   const SkTileRect *rects;
   guint n_rects;
 } SkChanges;
-/* NULL when FreeRDP fails (memory). rfx: the viewer has RemoteFX. message_max: bytes that the viewer takes in
- * one update. */
+/* rfx: the viewer has RemoteFX. message_max: bytes that the viewer takes in one update. */
 SkFrameOut *sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChanges *changes,
                                gsize message_max);

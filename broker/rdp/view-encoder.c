@@ -33,8 +33,7 @@ reset_canvas (Encoder *e)
                   v->colour, v->text);
   g_free (e->rects);
   e->rects = g_new (SkTileRect, (gsize) e->canvas.tiles_x * e->canvas.tiles_y);
-  if (!sk_encoder_reset (&e->encoder, e->canvas.width, e->canvas.height))
-    sk_worker_log (v->worker, G_LOG_LEVEL_CRITICAL, "encoder reset failed");
+  sk_encoder_reset (&e->encoder, e->canvas.width, e->canvas.height);
 }
 
 /* A frame for a picture that is gone must not go out. With the lock held. */
@@ -134,8 +133,7 @@ start_over (Encoder *e)
   if (!e->canvas.pixels)
     return;
   sk_canvas_mark_all (&e->canvas, SK_TILE_FORCE);
-  if (!sk_encoder_reset (&e->encoder, e->canvas.width, e->canvas.height))
-    sk_worker_log (e->view->worker, G_LOG_LEVEL_CRITICAL, "encoder reset failed");
+  sk_encoder_reset (&e->encoder, e->canvas.width, e->canvas.height);
 }
 
 /* The watermark tells the minute; returns microseconds until the next one, 0 when there is no watermark. */
@@ -206,12 +204,6 @@ make_frame (Encoder *e)
   const SkChanges changes = { moves, n_moves, e->rects, n_rects };
   SkFrameOut *frame = sk_encoder_encode (&e->encoder, e->rfx, &e->canvas, &changes,
                                          e->message_max - MIN (e->message_max, SK_VIEW_UPDATE_HEADERS));
-  if (!frame)
-    {
-      sk_worker_log (v->worker, G_LOG_LEVEL_CRITICAL, "encoding failed");
-      sk_canvas_mark_all (&e->canvas, SK_TILE_FORCE);
-      return FALSE;
-    }
   g_mutex_lock (&v->lock);
   drop_frame_locked (e);
   v->shared.frame = frame;
@@ -267,12 +259,7 @@ sk_view_encoder_thread (gpointer data)
   /* Nothing is known of the viewer while the first picture is made: what FreeRDP's and Microsoft's clients
    * have. It is thrown away when that was wrong. */
   e->message_max = SK_VIEW_MULTIFRAGMENT;
-  if (!sk_encoder_init (&e->encoder))
-    {
-      sk_worker_log (e->view->worker, G_LOG_LEVEL_CRITICAL, "no encoder");
-      sk_worker_finish (e->view->worker);
-      return NULL;
-    }
+  sk_encoder_init (&e->encoder);
   for (;;)
     {
       gint64 pause = 0;
