@@ -40,7 +40,7 @@ sk_canvas_reset (SkCanvas *c, const SkBorder *border, guint guest_width, guint g
   sk_border_outer (border, &c->width, &c->height);
   c->stride = c->width * 4;
   c->pixels = new_pixels ((gsize) c->stride * c->height);
-  c->shown = c->watermark.levels ? new_pixels ((gsize) c->stride * c->height) : c->pixels;
+  c->shown = c->watermark.by ? new_pixels ((gsize) c->stride * c->height) : c->pixels;
   c->tiles_x = (c->width + SK_TILE - 1) / SK_TILE;
   c->tiles_y = (c->height + SK_TILE - 1) / SK_TILE;
   c->dirty = g_malloc0 ((gsize) c->tiles_x * c->tiles_y);
@@ -74,6 +74,12 @@ sk_canvas_mark_all (SkCanvas *c, SkTileState state)
   for (guint ty = 0; ty < c->tiles_y; ty++)
     for (guint tx = 0; tx < c->tiles_x; tx++)
       mark_tile (c, tx, ty, state);
+}
+
+void
+sk_canvas_force_tile (SkCanvas *c, guint tx, guint ty)
+{
+  mark_tile (c, tx, ty, SK_TILE_FORCE);
 }
 
 void
@@ -129,29 +135,57 @@ sk_canvas_set_watermark (SkCanvas *c, const char *text)
   sk_watermark_set (&c->watermark, text);
   if (!c->pixels)
     return;
+  sk_canvas_settle (c);
+}
+
+void
+sk_canvas_settle (SkCanvas *c)
+{
+  c->marks_moved = FALSE;
   c->show_whole = TRUE;
   sk_canvas_mark_all (c, SK_TILE_CHECK);
 }
 
-/* Brings rows of a tile into what is shown; returns those from the first that got another look to the last.
- */
-static Rows
-show_tile (SkCanvas *c, guint tx, guint ty, Rows rows)
+/* A tile's part of a row with the watermark. */
+static void
+draw_shown (const SkCanvas *c, guint x, guint width, guint y, guint32 *ret)
+{
+  const guint left = MAX (x, c->border.left), right = MIN (x + width, c->width - c->border.right);
+  memcpy (ret, c->pixels + (gsize) y * c->stride + (gsize) x * 4, (gsize) width * 4);
+  if (left < right && y >= c->border.top && y < c->height - c->border.bottom)
+    sk_watermark_draw (&c->watermark, ret + (left - x), left - c->border.left, y - c->border.top,
+                       right - left);
+}
+
+static guint32 *
+shown_row (const SkCanvas *c, guint x, guint y)
+{
+  return (guint32 *) (void *) (c->shown + (gsize) y * c->stride) + x;
+}
+
+/* Brings rows of a tile, which have changed, into what is shown. */
+static void
+show_rows (SkCanvas *c, guint tx, Rows rows)
 {
   const guint x = tx * SK_TILE, width = MIN (SK_TILE, c->width - x);
-  const guint left = MAX (x, c->border.left), right = MIN (x + width, c->width - c->border.right);
+  for (guint y = rows.top; y < rows.bottom; y++)
+    draw_shown (c, x, width, y, shown_row (c, x, y));
+}
+
+/* The same where it is not known that anything has: returns the rows from the first that got another look to
+ * the last. */
+static Rows
+compare_shown (SkCanvas *c, guint tx, Rows rows)
+{
+  const guint x = tx * SK_TILE, width = MIN (SK_TILE, c->width - x);
   guint32 row[SK_TILE];
   Rows changed = { 0 };
   for (guint y = rows.top; y < rows.bottom; y++)
     {
-      const gsize at = (gsize) y * c->stride + (gsize) x * 4;
-      memcpy (row, c->pixels + at, (gsize) width * 4);
-      if (left < right && y >= c->border.top && y < c->height - c->border.bottom)
-        sk_watermark_draw (&c->watermark, row + (left - x), left - c->border.left, y - c->border.top,
-                           right - left);
-      if (memcmp (c->shown + at, row, (gsize) width * 4) == 0)
+      draw_shown (c, x, width, y, row);
+      if (memcmp (shown_row (c, x, y), row, (gsize) width * 4) == 0)
         continue;
-      memcpy (c->shown + at, row, (gsize) width * 4);
+      memcpy (shown_row (c, x, y), row, (gsize) width * 4);
       if (changed.bottom == 0)
         changed.top = y;
       changed.bottom = y + 1;
@@ -182,10 +216,12 @@ sk_canvas_update (SkCanvas *c, const SkRingReader *ring, const SkRingSize *size,
         c->n_dirty--;
         const Rows whole = { ty * SK_TILE, MIN ((ty + 1) * SK_TILE, c->height) };
         Rows rows = refresh_tile (c, ring, size, tx, ty);
-        if (c->shown != c->pixels)
-          rows = show_tile (c, tx, ty, state == SK_TILE_FORCE || c->show_whole ? whole : rows);
         if (state == SK_TILE_FORCE)
           rows = whole;
+        if (c->shown != c->pixels && c->show_whole && state != SK_TILE_FORCE)
+          rows = compare_shown (c, tx, whole);
+        else if (c->shown != c->pixels)
+          show_rows (c, tx, rows);
         if (rows.bottom > rows.top)
           add_tile (c, ret_rects, &n, tx, rows);
       }

@@ -18,6 +18,7 @@ typedef struct
   SkBorder border;
   SkWatermark watermark; /* over the guest's picture */
   gboolean show_whole;   /* dirty tiles may differ from what is shown also where the guest changed nothing */
+  gboolean marks_moved;  /* at the viewer the watermark has moved along with what scrolled */
   guint guest_width, guest_height; /* of the picture shown inside */
   guint tiles_x, tiles_y;
   guint8 *dirty; /* a byte a tile: SkTileState */
@@ -41,10 +42,13 @@ void sk_canvas_letterbox (SkCanvas *c, guint guest_width, guint guest_height);
 
 /* Another text of the watermark, or none: "". Going from none to one or back takes a sk_canvas_reset(). */
 void sk_canvas_set_watermark (SkCanvas *c, const char *untrusted_text);
+/* Brings a watermark that has moved back to its places; takes as much as looking at every tile. */
+void sk_canvas_settle (SkCanvas *c);
 
 /* Marks the tiles under a rectangle in the guest's coordinates. */
 void sk_canvas_mark (SkCanvas *c, const SkRingRect *rect);
 void sk_canvas_mark_all (SkCanvas *c, SkTileState state);
+void sk_canvas_force_tile (SkCanvas *c, guint tx, guint ty);
 
 typedef struct
 {

@@ -25,6 +25,7 @@ sk_encoder_clear (SkEncoder *e)
   g_clear_pointer (&e->message, g_byte_array_unref);
   g_clear_pointer (&e->photos, g_free);
   g_clear_pointer (&e->still_photo, g_free);
+  g_clear_pointer (&e->quality, g_free);
 }
 
 void
@@ -32,8 +33,12 @@ sk_encoder_reset (SkEncoder *e, guint width, guint height)
 {
   e->rfx = (SkRfxStream){ .width = width, .height = height };
   e->tiles_x = (width + SK_TILE - 1) / SK_TILE;
+  e->tiles_y = (height + SK_TILE - 1) / SK_TILE;
   g_free (e->still_photo);
-  e->still_photo = g_malloc0 ((gsize) e->tiles_x * ((height + SK_TILE - 1) / SK_TILE));
+  g_free (e->quality);
+  e->still_photo = g_malloc0 ((gsize) e->tiles_x * e->tiles_y);
+  e->quality = g_malloc0 ((gsize) e->tiles_x * e->tiles_y);
+  e->n_unsettled = 0;
 }
 
 /* Parts point into the buffer only when it does not move any more; until then data is an offset. */
@@ -58,18 +63,31 @@ finish (SkFrameOut *f)
 
 /* ---- bitmaps ---- */
 
+/* A bitmap's width is a multiple of four: at the right edge it takes in what is beside it. */
+static void
+widen (SkTileRect *r, const SkCanvas *c)
+{
+  const guint width = (r->width + 3u) & ~3u;
+  if (r->x + width > c->width)
+    r->x = (guint16) (c->width - width);
+  r->width = (guint16) width;
+}
+
+/* 0: more than max bytes. */
+static gsize
+try_bitmap (const SkCanvas *c, SkTileRect *r, guint8 out[SK_PLANAR_MAX], gsize max)
+{
+  widen (r, c);
+  return sk_planar_encode (c->shown + (gsize) r->y * c->stride + (gsize) r->x * 4, c->stride, r->width,
+                           r->height, out, max);
+}
+
 /* FALSE: more than max bytes. */
 static gboolean
 encode_bitmap (SkFrameOut *f, const SkCanvas *c, SkTileRect r, gsize max)
 {
   guint8 out[SK_PLANAR_MAX];
-  /* A bitmap's width is a multiple of four: at the right edge it takes in what is beside it. */
-  const guint width = (r.width + 3u) & ~3u;
-  if (r.x + width > c->width)
-    r.x = (guint16) (c->width - width);
-  r.width = (guint16) width;
-  const gsize length = sk_planar_encode (c->shown + (gsize) r.y * c->stride + (gsize) r.x * 4, c->stride,
-                                         r.width, r.height, out, max);
+  const gsize length = try_bitmap (c, &r, out, max);
   if (length == 0)
     return FALSE;
   add_part (f, SK_PART_BITMAP, &r, out, length);
@@ -168,20 +186,56 @@ new_frame (const SkCanvas *c, const SkChanges *changes)
   return f;
 }
 
+static void
+set_quality (SkEncoder *e, guint tx, guint ty, SkTileQuality quality)
+{
+  guint8 *tile = &e->quality[(gsize) ty * e->tiles_x + tx];
+  e->n_unsettled -= *tile == SK_TILE_UNSETTLED;
+  e->n_unsettled += quality == SK_TILE_UNSETTLED;
+  *tile = (guint8) quality;
+}
+
 /* The rows of a tile that changed as a bitmap, or the whole tile onto the list of those for RemoteFX. */
 static void
 encode_tile (SkEncoder *e, SkFrameOut *f, gboolean rfx, const SkCanvas *c, const SkTileRect *rows)
 {
-  const guint top = rows->y / SK_TILE * SK_TILE;
+  const guint tx = rows->x / SK_TILE, ty = rows->y / SK_TILE, top = ty * SK_TILE;
   const SkTileRect tile = { rows->x, (guint16) top, rows->width, (guint16) MIN (SK_TILE, c->height - top) };
-  guint8 *still = &e->still_photo[(gsize) (top / SK_TILE) * e->tiles_x + tile.x / SK_TILE];
-  if (rfx && *still > 0)
+  guint8 *still = &e->still_photo[(gsize) ty * e->tiles_x + tx];
+  const gboolean untried = rfx && *still > 0;
+  if (untried)
     --*still;
   else if (encode_bitmap (f, c, *rows, rfx ? SK_ENCODE_BITMAP_MAX : SK_PLANAR_MAX))
-    return;
+    {
+      if (rows->height == tile.height)
+        set_quality (e, tx, ty, SK_TILE_EXACT);
+      return;
+    }
   else
     *still = SK_ENCODE_PHOTO_PICTURES;
+  set_quality (e, tx, ty, untried ? SK_TILE_UNSETTLED : SK_TILE_LOSSY);
   add_photo (e, &tile);
+}
+
+/* Loss moves along with what has it. */
+static void
+move_quality (SkEncoder *e, const SkMove *m)
+{
+  g_autofree guint8 *before = g_memdup2 (e->quality, (gsize) e->tiles_x * e->tiles_y);
+  const guint left = m->to.x / SK_TILE, right = (m->to.x + m->to.width - 1u) / SK_TILE;
+  const guint top = m->to.y, bottom = top + m->to.height;
+  for (guint ty = top / SK_TILE; ty <= (bottom - 1) / SK_TILE; ty++)
+    for (guint tx = left; tx <= right; tx++)
+      {
+        /* the rows of this tile that were moved, and where from */
+        const guint first = MAX (top, ty * SK_TILE), last = MIN (bottom, (ty + 1) * SK_TILE) - 1;
+        const guint from = (guint) ((gint) first - m->by) / SK_TILE,
+                    to = (guint) ((gint) last - m->by) / SK_TILE;
+        if (before[(gsize) from * e->tiles_x + tx] || before[(gsize) to * e->tiles_x + tx])
+          set_quality (e, tx, ty, SK_TILE_UNSETTLED);
+        else if (last - first == SK_TILE - 1 && tx > left && tx < right)
+          set_quality (e, tx, ty, SK_TILE_EXACT);
+      }
 }
 
 SkFrameOut *
@@ -189,9 +243,32 @@ sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChange
 {
   g_autoptr (SkFrameOut) f = new_frame (c, changes);
   e->n_photos = 0;
+  for (guint i = 0; i < changes->n_moves; i++)
+    move_quality (e, &changes->moves[i]);
   for (guint i = 0; i < changes->n_rects; i++)
     encode_tile (e, f, rfx, c, &changes->rects[i]);
   encode_photos (e, f, c, message_max);
   finish (f);
   return g_steal_pointer (&f);
+}
+
+void
+sk_encoder_settle (SkEncoder *e, SkCanvas *c)
+{
+  guint8 out[SK_PLANAR_MAX];
+  for (guint ty = 0; ty < e->tiles_y && e->n_unsettled > 0; ty++)
+    for (guint tx = 0; tx < e->tiles_x; tx++)
+      {
+        const gsize at = (gsize) ty * e->tiles_x + tx;
+        SkTileRect tile = { (guint16) (tx * SK_TILE), (guint16) (ty * SK_TILE),
+                            (guint16) MIN (SK_TILE, c->width - tx * SK_TILE),
+                            (guint16) MIN (SK_TILE, c->height - ty * SK_TILE) };
+        if (e->quality[at] != SK_TILE_UNSETTLED)
+          continue;
+        set_quality (e, tx, ty, SK_TILE_LOSSY);
+        if (try_bitmap (c, &tile, out, SK_ENCODE_BITMAP_MAX) == 0)
+          continue;
+        e->still_photo[at] = 0;
+        sk_canvas_force_tile (c, tx, ty);
+      }
 }

@@ -35,6 +35,14 @@ typedef struct
 void sk_frame_out_free (SkFrameOut *frame);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFrameOut, sk_frame_out_free)
 
+/* What the viewer has of a tile. */
+typedef enum
+{
+  SK_TILE_EXACT = 0,
+  SK_TILE_LOSSY = 1,     /* a photograph */
+  SK_TILE_UNSETTLED = 2, /* RemoteFX, of what may well be none: taken for one, or moved here with one */
+} SkTileQuality;
+
 typedef struct
 {
   SkRfxStream rfx;
@@ -43,7 +51,8 @@ typedef struct
   SkTileRect *photos;          /* scratch: tiles for RemoteFX */
   guint n_photos, photos_room;
   guint8 *still_photo; /* a byte a tile: pictures for which it is taken to be a photograph without trying */
-  guint tiles_x;
+  guint8 *quality;     /* a byte a tile: SkTileQuality */
+  guint n_unsettled, tiles_x, tiles_y;
 } SkEncoder;
 
 /* A tile that takes more as a bitmap (12 KiB of colours) is a photograph: RemoteFX makes 1 to 2.5 KiB of it.
@@ -68,3 +77,6 @@ typedef struct
 /* rfx: the viewer has RemoteFX. message_max: bytes that the viewer takes in one update. */
 SkFrameOut *sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChanges *changes,
                                gsize message_max);
+/* Tries what was taken to be a photograph, and is not: those tiles of the canvas are to be sent again,
+ * without loss. For a picture at rest; takes some microseconds a tile. */
+void sk_encoder_settle (SkEncoder *e, SkCanvas *c);

@@ -244,8 +244,8 @@ carry_out_in (guint8 *pixels, const SkCanvas *c, const SkMove *m)
     }
 }
 
-/* At the viewer a watermark moves along: what of it is in the wrong place now is found when tiles are shown.
- */
+/* At the viewer a watermark moves along, and stays there until it is settled: to put it right at every step
+ * would cost more than all else that a step takes. */
 static void
 carry_out (SkCanvas *c, const SkMove *m)
 {
@@ -253,7 +253,7 @@ carry_out (SkCanvas *c, const SkMove *m)
   if (c->shown != c->pixels)
     {
       carry_out_in (c->shown, c, m);
-      c->show_whole = TRUE;
+      c->marks_moved = TRUE;
     }
   sk_canvas_mark (c, &(SkRingRect){ (guint16) (m->to.x - c->border.left), (guint16) (m->to.y - c->border.top),
                                     m->to.width, m->to.height });

@@ -16,8 +16,9 @@ typedef struct
   guint viewer_width, viewer_height;
   gint64 last_frame, size_taken;
   gboolean size_waits;
-  gint64 minute;     /* that the watermark tells */
-  SkTileRect *rects; /* room for every tile of the canvas */
+  gint64 minute;          /* that the watermark tells */
+  gint64 unsettled_since; /* 0: there is nothing to put right */
+  SkTileRect *rects;      /* room for every tile of the canvas */
 } Encoder;
 
 /* A guest that changes its size all the time gets a new canvas this often. */
@@ -153,6 +154,37 @@ follow_clock (Encoder *e)
   return (minute + 1) * MINUTE_US - now;
 }
 
+/* Microseconds until what was done in a hurry is put right; 0: there is nothing. */
+static gint64
+time_to_settle (Encoder *e)
+{
+  const gint64 now = g_get_monotonic_time ();
+  if (!e->canvas.marks_moved && e->encoder.n_unsettled == 0)
+    return e->unsettled_since = 0;
+  if (!e->unsettled_since)
+    e->unsettled_since = now;
+  const gint64 due = MIN (e->last_frame + SK_VIEW_SETTLE_US, e->unsettled_since + SK_VIEW_SETTLE_LATEST_US);
+  return MAX (due - now, 1);
+}
+
+static void
+settle (Encoder *e)
+{
+  if (time_to_settle (e) != 1)
+    return;
+  if (e->canvas.marks_moved)
+    sk_canvas_settle (&e->canvas);
+  sk_encoder_settle (&e->encoder, &e->canvas);
+  e->unsettled_since = 0;
+}
+
+/* Limits of time, of which 0 is none. */
+static gint64
+sooner (gint64 a, gint64 b)
+{
+  return a == 0 ? b : b == 0 ? a : MIN (a, b);
+}
+
 /* What the peer thread wants. */
 static void
 take_wishes (Encoder *e)
@@ -231,16 +263,16 @@ drain (int fd)
     return;
 }
 
-/* Sleeps until there may be something to do; pause_us: how long the picture has to wait yet; minute_us: until
- * the watermark changes. 0: no such limit. */
+/* Sleeps until there may be something to do; pause_us: how long the picture has to wait yet; other_us: until
+ * the watermark changes or something is to be put right. 0: no such limit. */
 static void
-wait_for_work (Encoder *e, gint64 pause_us, gint64 minute_us)
+wait_for_work (Encoder *e, gint64 pause_us, gint64 other_us)
 {
   SkView *v = e->view;
   /* While a picture may not be made the screen's wake-ups are left alone: they add up in their eventfd. */
   const gboolean listening = pause_us == 0 && (e->can_take || !e->active);
   struct pollfd fds[2] = { { v->wake_encoder, POLLIN, 0 }, { listening ? v->notify : -1, POLLIN, 0 } };
-  const gint64 limit = pause_us ? pause_us : minute_us;
+  const gint64 limit = pause_us ? pause_us : other_us;
   const struct timespec timeout = { limit / G_USEC_PER_SEC, (limit % G_USEC_PER_SEC) * 1000 };
   if (ppoll (fds, 2, limit ? &timeout : NULL, NULL) < 0)
     return;
@@ -268,6 +300,7 @@ sk_view_encoder_thread (gpointer data)
       follow_size (e);
       take_rects (e);
       take_pointer (e);
+      settle (e);
       if (e->can_take && e->canvas.n_dirty > 0)
         {
           gint64 now = g_get_monotonic_time ();
@@ -277,6 +310,7 @@ sk_view_encoder_thread (gpointer data)
         }
       else if (may_prepare (e) && make_frame (e))
         continue;
-      wait_for_work (e, pause == 0 && e->size_waits ? RESIZE_EVERY_US : pause, minute);
+      wait_for_work (e, pause == 0 && e->size_waits ? RESIZE_EVERY_US : pause,
+                     sooner (minute, time_to_settle (e)));
     }
 }

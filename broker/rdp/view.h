@@ -27,6 +27,11 @@
 /* After a picture the next one waits this long, unless it is the first after a pause. 12 ms is a little less
  * than a frame of a 60 Hz display. */
 #define SK_VIEW_FRAME_US 12000
+/* What was done in a hurry is put right when the picture has rested so long: text that was taken for a
+ * photograph, a watermark that moved along with what scrolled … */
+#define SK_VIEW_SETTLE_US (250 * 1000)
+/* … or this long after it began, for the parts of a picture that never rests. */
+#define SK_VIEW_SETTLE_LATEST_US (2 * 1000 * 1000)
 /* A viewer that acknowledges nothing: bytes that its socket may still hold when the next picture is made. */
 #define SK_VIEW_UNSENT_MAX (128 * 1024)
 /* From ATTACH to the first picture; a stalled handshake would keep a process. */

@@ -15,8 +15,9 @@
 
 typedef struct
 {
-  guint width;    /* of the pattern, which repeats every so many pixels … */
-  guint8 *levels; /* … and 2 x SK_WATERMARK_LINE rows: 0 … 15; NULL: no watermark */
+  guint width;  /* of the pattern, which repeats every so many pixels and 2 x SK_WATERMARK_LINE rows */
+  guint32 *by;  /* of the rows that have text: how much each pixel's colours change; NULL: no watermark */
+  gsize by_row; /* pixels from one such row to the next: the pattern's first go on behind its last */
 } SkWatermark;
 
 /* untrusted_text: UTF-8, or what a core sent as such; what is not, or is empty, draws nothing. */

@@ -357,6 +357,7 @@ class Bench:
             row('again_direct', 're-attach / direct connect', of('again_content_ms', 'still', 'direct', 'content_ms'), 0.8),
             row('uss_guacd', 'USS of screen + view / guacd child', of('uss', 'video', 'guacd'), 0.6),
             row('watermark_video', 'watermark: CPU per frame, video / without', of('cpu_ms_per_frame', 'video', 'ours', way='marked'), 1.05),
+            row('watermark_scroll', 'watermark: CPU per step, scroll / without', of('cpu_ms_per_frame', 'scroll', 'ours', way='marked'), 1.05),
             row('watermark_drag', 'watermark: CPU per frame, drag / without', of('cpu_ms_per_frame', 'drag', 'ours', way='marked'), 1.05),
             row('idle_cpu_percent', 'idle CPU of a session, % of a core', figure(idle), 0.3),
         ]

@@ -294,7 +294,7 @@ test_watermark_text (void)
   g_auto (SkWatermark) longest = { 0 };
   g_autofree char *wide = g_strnfill (256, 'W');
   sk_watermark_set (&longest, wide);
-  g_assert_nonnull (longest.levels);
+  g_assert_nonnull (longest.by);
   g_autofree char *tokyo = sk_watermark_text ("花子", 1795873380, 9 * 60);
   g_assert_cmpstr (tokyo, ==, "花子 2026-11-28 22:43");
   g_autofree char *west = sk_watermark_text ("a", 0, -24 * 60);
@@ -432,6 +432,104 @@ test_rfx_is_close (Fixture *f, gconstpointer data)
   rfx_context_free (decoder);
 }
 
+/* Decodes a frame into what the viewer has; returns how many parts are RemoteFX. */
+static guint
+decode (RFX_CONTEXT *decoder, const SkFrameOut *frame, const SkCanvas *c, guint8 *viewer)
+{
+  REGION16 region;
+  guint photos = 0;
+  region16_init (&region);
+  for (guint i = 0; i < frame->parts->len; i++)
+    {
+      const SkPart *p = &g_array_index (frame->parts, SkPart, i);
+      photos += p->kind == SK_PART_RFX;
+      if (p->kind == SK_PART_BITMAP)
+        decode_bitmap (p, viewer, c->stride);
+      else
+        g_assert_true (rfx_process_message (decoder, p->data, (UINT32) p->length, 0, 0, viewer,
+                                            PIXEL_FORMAT_BGRX32, c->stride, c->height, &region));
+    }
+  region16_uninit (&region);
+  return photos;
+}
+
+/* Where a video was, text is taken for video at first; once it rests it is exact. A video at rest is not sent
+ * again. */
+static void
+test_text_after_video (Fixture *f, gconstpointer data)
+{
+  g_auto (SkEncoder) e = { 0 };
+  SkCanvas *c = &f->canvas;
+  RFX_CONTEXT *decoder = rfx_context_new_ex (FALSE, THREADING_FLAGS_DISABLE_THREADS);
+  g_autofree guint8 *viewer = g_malloc0 ((gsize) c->stride * c->height);
+  guint photos[4] = { 0 }, parts[4] = { 0 };
+  sk_encoder_init (&e);
+  sk_encoder_reset (&e, c->width, c->height);
+  for (guint step = 0; step < 4; step++)
+    {
+      if (step < 2) /* two pictures of a video */
+        for (guint y = 64; y < 256; y++)
+          for (guint x = 64; x < 320; x++)
+            paint (f, x, y, (guint32) g_test_rand_int () & 0x3f3f3f);
+      if (step == 2) /* text in one half of it */
+        for (guint y = 64; y < 256; y++)
+          for (guint x = 64; x < 192; x++)
+            paint (f, x, y, pixel_at (x, y));
+      if (step == 3)
+        sk_encoder_settle (&e, c);
+      else
+        sk_canvas_mark (c, &(SkRingRect){ 64, 64, step == 2 ? 128 : 256, 192 });
+      const guint n = update (f);
+      g_autoptr (SkFrameOut) frame
+          = sk_encoder_encode (&e, TRUE, c, &(SkChanges){ .rects = f->rects, .n_rects = n }, 65536);
+      photos[step] = decode (decoder, frame, c, viewer);
+      parts[step] = frame->parts->len;
+    }
+  g_assert_cmpuint (photos[1], >, 0);
+  g_assert_cmpuint (photos[2], >, 0);
+  g_assert_cmpuint (photos[3], ==, 0);
+  g_assert_cmpuint (parts[3], >=, 3); /* tiles that hold nothing but text, … */
+  g_assert_cmpuint (parts[3], <=, 9); /* … and those that it shares with the video at most */
+  g_assert_cmpuint (e.n_unsettled, ==, 0);
+  for (guint y = 64; y < 256; y++)
+    for (guint x = 64; x < 128; x++)
+      {
+        const guint at_x = x + c->border.left, at_y = y + c->border.top;
+        g_assert_cmphex (seen (viewer, c->stride, at_x, at_y), ==, seen (c->pixels, c->stride, at_x, at_y));
+      }
+  rfx_context_free (decoder);
+}
+
+/* A photograph that scrolls takes its loss along: where it was copied to, what can be exact becomes so. */
+static void
+test_moved_photograph (Fixture *f, gconstpointer data)
+{
+  g_auto (SkEncoder) e = { 0 };
+  SkCanvas *c = &f->canvas;
+  sk_encoder_init (&e);
+  sk_encoder_reset (&e, c->width, c->height);
+  for (guint y = 0; y < SK_TILE; y++)
+    for (guint x = 0; x < SK_TILE; x++)
+      paint (f, 128 - c->border.left + x, 128 - c->border.top + y, (guint32) g_test_rand_int () & 0x3f3f3f);
+  guint n = update (f);
+  g_autoptr (SkFrameOut) first
+      = sk_encoder_encode (&e, TRUE, c, &(SkChanges){ .rects = f->rects, .n_rects = n }, 65536);
+  g_assert_true (first->needs_rfx);
+  g_assert_cmpuint (e.n_unsettled, ==, 0); /* it was tried, and is one */
+  const SkMove moves[] = { { { 128, 150, 64, 80 }, 40 } };
+  g_autoptr (SkFrameOut) moved
+      = sk_encoder_encode (&e, TRUE, c, &(SkChanges){ .moves = moves, .n_moves = 1 }, 65536);
+  g_assert_cmpuint (e.n_unsettled, ==, 2); /* itself, and the tile below */
+  sk_encoder_settle (&e, c);
+  g_assert_cmpuint (e.n_unsettled, ==, 0);
+  n = update (f);
+  g_assert_cmpuint (n, ==, 1);
+  g_assert_cmpuint (f->rects[0].y, ==, 192);
+  g_autoptr (SkFrameOut) again
+      = sk_encoder_encode (&e, TRUE, c, &(SkChanges){ .rects = f->rects, .n_rects = n }, 65536);
+  g_assert_false (again->needs_rfx);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -450,5 +548,7 @@ main (int argc, char **argv)
   g_test_add_func ("/watermark/text", test_watermark_text);
   ADD ("/encode/planar-is-lossless", test_planar_is_lossless);
   ADD ("/encode/rfx-is-close", test_rfx_is_close);
+  ADD ("/encode/text-after-video", test_text_after_video);
+  ADD ("/encode/moved-photograph", test_moved_photograph);
   return g_test_run ();
 }
