@@ -101,6 +101,14 @@ static gboolean on_control (gint fd, GIOCondition condition, gpointer data);
 static void start_view (Box *b);
 
 static void
+free_worker (Worker *w)
+{
+  unlink (w->path);
+  g_free (w->path);
+  g_free (w);
+}
+
+static void
 on_exit_status (GPid pid, gint status, gpointer data)
 {
   Worker *w = data;
@@ -128,6 +136,7 @@ on_exit_status (GPid pid, gint status, gpointer data)
   g_clear_handle_id (&w->watch, g_source_remove);
   sk_clear_fd (&w->control);
   g_ptr_array_remove (b->views, w);
+  free_worker (w);
   if (!used)
     {
       stop (b, 1); /* a spare that does not live will not live next time */
