@@ -130,20 +130,47 @@ def wait_log(process, pattern, seconds=20, after=0):
         raise TimeoutError(f'{error}; the log ends: {log_of(process)[-2000:]}') from None
 
 
-class XrdpGuest:
-    """Xorg + xrdp. .port is the RDP port, .env reaches the display. sound: with xrdp's own channel server, so that the guest can be
-    played through (sound.Tone).
+class ImageRoot:
+    """The guest image's own files, for what can run without a VM: the X server and xrdp that users meet, as they are set up there. The
+    same /tmp, /dev and /proc as outside; nothing of the image can be written.
     """
 
-    def __init__(self, stack, sound=False):
+    def __init__(self, stack):
+        assert stack.dir.startswith('/tmp/'), f'{stack.dir} is not seen from inside; SEKISHO_TEST_TMP has to be below /tmp'
+        disk, self.path = stack.path('image.raw'), stack.path('root')
+        run('qemu-img', 'convert', '-O', 'raw', os.path.join(os.environ['SEKISHO_TEST_IMAGE'], 'image.qcow2'), disk)
+        os.mkdir(self.path)
+        run('mount', '-o', 'loop,ro', disk, self.path)
+        stack.stack.callback(run, 'umount', self.path)
+
+    def inside(self, *command):
+        """The command with the image as its root; mounts are its own and go with it."""
+        binds = ' && '.join(f'mount --rbind /{name} "$0/{name}"' for name in ('tmp', 'dev', 'proc'))
+        return ['unshare', '--mount', 'sh', '-c', f'{binds} && exec chroot "$0" "$@"', self.path, *command]
+
+
+class HostRoot:
+    """This machine's xrdp."""
+
+    @staticmethod
+    def inside(*command):
+        return list(command)
+
+
+class XrdpGuest:
+    """Xorg + xrdp. .port is the RDP port, .env reaches the display. sound: with xrdp's own channel server, so that the guest can be
+    played through (sound.Tone). root: whose.
+    """
+
+    def __init__(self, stack, sound=False, root=HostRoot):
         self.stack = stack
         os.makedirs(stack.path('sockets'), exist_ok=True)
         os.chmod(stack.dir, 0o755)
         os.chmod(stack.path('sockets'), 0o1777)
         environment = dict(os.environ, XRDP_SOCKET_PATH=stack.path('sockets'))
         self.xorg, self.display = stack.x_server(
-            'xorg', 'Xorg', '-config', '/etc/X11/xrdp/xorg.conf', '-noreset', '-nolisten', 'tcp', '-ac', '-logfile',
-            stack.path('Xorg.log'), env=environment)
+            'xorg', *root.inside('Xorg', '-config', '/etc/X11/xrdp/xorg.conf', '-noreset', '-nolisten', 'tcp', '-ac', '-logfile',
+                                 stack.path('Xorg.log')), env=environment)
         # xrdp gives up on an X server whose socket is not there yet
         wait_until(lambda: os.path.exists(stack.path(f'sockets/xrdp_display_{self.display[1:]}')), 20, 'xorgxrdp')
         run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', stack.path('key.pem'), '-out',
@@ -154,7 +181,7 @@ class XrdpGuest:
                                     more=f'chansrvport=DISPLAY({self.display[1:]})\n' if sound else ''))
         if sound:
             self.start_chansrv()
-        self.xrdp = stack.spawn('xrdp', 'xrdp', '-n', '-c', stack.path('xrdp.ini'), env=environment)
+        self.xrdp = stack.spawn('xrdp', *root.inside('xrdp', '-n', '-c', stack.path('xrdp.ini')), env=environment)
         self.env = dict(os.environ, DISPLAY=self.display)
         wait_until(self.accepts, 20, 'xrdp')
 
