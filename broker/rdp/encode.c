@@ -75,11 +75,14 @@ widen (SkTileRect *r, const SkCanvas *c)
 
 /* 0: more than max bytes. */
 static gsize
-try_bitmap (const SkCanvas *c, SkTileRect *r, guint8 out[SK_PLANAR_MAX], gsize max)
+try_bitmap (const SkCanvas *c, gboolean top_down, SkTileRect *r, guint8 out[SK_PLANAR_MAX], gsize max)
 {
   widen (r, c);
-  return sk_planar_encode (c->shown + (gsize) r->y * c->stride + (gsize) r->x * 4, c->stride, r->width,
-                           r->height, out, max);
+  const gssize stride = (gssize) c->stride;
+  const guint8 *first = c->shown + r->y * stride + (gssize) r->x * 4;
+  if (top_down)
+    return sk_planar_encode (first + (r->height - 1) * stride, -stride, r->width, r->height, out, max);
+  return sk_planar_encode (first, stride, r->width, r->height, out, max);
 }
 
 /* FALSE: more than max bytes. */
@@ -87,7 +90,7 @@ static gboolean
 encode_bitmap (SkFrameOut *f, const SkCanvas *c, SkTileRect r, gsize max)
 {
   guint8 out[SK_PLANAR_MAX];
-  const gsize length = try_bitmap (c, &r, out, max);
+  const gsize length = try_bitmap (c, f->top_down, &r, out, max);
   if (length == 0)
     return FALSE;
   add_part (f, SK_PART_BITMAP, &r, out, length);
@@ -242,6 +245,7 @@ SkFrameOut *
 sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, const SkChanges *changes, gsize message_max)
 {
   g_autoptr (SkFrameOut) f = new_frame (c, changes);
+  f->top_down = e->top_down;
   e->n_photos = 0;
   for (guint i = 0; i < changes->n_moves; i++)
     move_quality (e, &changes->moves[i]);
@@ -266,9 +270,16 @@ sk_encoder_settle (SkEncoder *e, SkCanvas *c)
         if (e->quality[at] != SK_TILE_UNSETTLED)
           continue;
         set_quality (e, tx, ty, SK_TILE_LOSSY);
-        if (try_bitmap (c, &tile, out, SK_ENCODE_BITMAP_MAX) == 0)
+        if (try_bitmap (c, e->top_down, &tile, out, SK_ENCODE_BITMAP_MAX) == 0)
           continue;
         e->still_photo[at] = 0;
         sk_canvas_force_tile (c, tx, ty);
       }
+}
+
+gint64
+sk_encoder_next (gint64 began, gint64 ended)
+{
+  const gint64 rest = (ended - began) * (100 - SK_ENCODE_SHARE_PERCENT) / SK_ENCODE_SHARE_PERCENT;
+  return MAX (began + SK_ENCODE_FRAME_US, ended + rest);
 }

@@ -28,7 +28,8 @@ typedef struct
 {
   guint width, height; /* of the desktop it is for */
   gboolean needs_rfx;
-  GArray *parts; /* SkPart, in the order of sending */
+  gboolean top_down; /* bitmaps, as the graphics pipeline wants them */
+  GArray *parts;     /* SkPart, in the order of sending */
   GByteArray *data;
   gsize part_max; /* largest part */
 } SkFrameOut;
@@ -45,6 +46,7 @@ typedef enum
 
 typedef struct
 {
+  gboolean top_down; /* what pictures are to be: set between them */
   SkRfxStream rfx;
   SkRfxScratch *scratch;
   GByteArray *tiles, *message; /* scratch: a message's tiles, and the message */
@@ -80,3 +82,13 @@ SkFrameOut *sk_encoder_encode (SkEncoder *e, gboolean rfx, const SkCanvas *c, co
 /* Tries what was taken to be a photograph, and is not: those tiles of the canvas are to be sent again,
  * without loss. For a picture at rest; takes some microseconds a tile. */
 void sk_encoder_settle (SkEncoder *e, SkCanvas *c);
+
+/* After a picture the next one waits until this long after the one before began, unless it is the first after
+ * a pause. 12 ms is a little less than a frame of a 60 Hz display. */
+#define SK_ENCODE_FRAME_US 12000
+/* And an encoder works for this share of the time at most, however much changes all the time: the processors
+ * are there for other sessions too, and for the guest. Full HD in motion takes 15 ms, and stays at 40
+ * pictures a second. */
+#define SK_ENCODE_SHARE_PERCENT 60
+/* The soonest moment for another picture after one that was made between these two; microseconds. */
+gint64 sk_encoder_next (gint64 began, gint64 ended);

@@ -141,7 +141,7 @@ split (const guint8 *pixels, guint channel, guint8 *ret)
 }
 
 gsize
-sk_planar_encode (const guint8 *pixels, gsize stride, guint width, guint height, guint8 *out, gsize max)
+sk_planar_encode (const guint8 *pixels, gssize stride, guint width, guint height, guint8 *out, gsize max)
 {
   /* 16 bytes before each row of symbols for the zero that stands there, 16 behind it for put() */
   guint8 rows[2][ROW] = { 0 }, symbols[16 + ROW + 16] = { 0 }, narrow[ROW * 4] = { 0 };
@@ -153,8 +153,7 @@ sk_planar_encode (const guint8 *pixels, gsize stride, guint width, guint height,
       memset (rows[1], 0, ROW);
       for (guint y = 0; y < height; y++)
         {
-          /* bitmaps are sent from the bottom up */
-          const guint8 *from = pixels + (gsize) (height - 1 - y) * stride;
+          const guint8 *from = pixels + (gssize) (height - 1 - y) * stride;
           if ((gsize) (limit - out) < row_max)
             return 0;
           if (width < ROW)

@@ -10,7 +10,9 @@
 /* Every row of every plane raw. */
 #define SK_PLANAR_MAX (1 + 3 * SK_PLANAR_HEIGHT_MAX * (SK_PLANAR_WIDTH_MAX + 5) + 16)
 
-/* Encodes BGRX32 pixels, width a multiple of 4. Returns the bytes written to out, 0 when they would be more
- * than max (at most SK_PLANAR_MAX): then it is no text and no plain area. */
+/* Encodes BGRX32 pixels, width a multiple of 4, from the last row to the first, as bitmap updates want it
+ * (for the graphics pipeline: from `pixels` of the last row and a negative stride). Returns the bytes written
+ * to out, 0 when they would be more than max (at most SK_PLANAR_MAX): then it is no text and no plain area.
+ */
 gsize
-sk_planar_encode (const guint8 *pixels, gsize stride, guint width, guint height, guint8 *out, gsize max);
+sk_planar_encode (const guint8 *pixels, gssize stride, guint width, guint height, guint8 *out, gsize max);

@@ -1,5 +1,6 @@
-/* The viewer leg's virtual channels: display control inside drdynvc, and sound (view-sound.c) where it is
- * allowed; every other one stays closed. Peer thread. */
+/* The viewer leg's virtual channels: display control and, for viewers that need it, the graphics pipeline
+ * (view-gfx.c) inside drdynvc, and sound (view-sound.c) where it is allowed; every other one stays closed.
+ * Peer thread. */
 #include "rdp/disp.h"
 #include "rdp/library.h"
 #include "rdp/view.h"
@@ -66,16 +67,18 @@ sk_view_channels_handles (SkView *v, HANDLE *handles)
   handles[n++] = WTSVirtualChannelManagerGetEventHandle (v->vcm);
   if (v->disp_event)
     handles[n++] = v->disp_event;
+  if (v->gfx_event)
+    handles[n++] = v->gfx_event;
   return n;
 }
 
 static HANDLE
-event_of_disp (SkView *v)
+event_of (HANDLE channel)
 {
   void *buffer = NULL;
   DWORD n = 0;
   HANDLE event = NULL;
-  if (!WTSVirtualChannelQuery (v->disp, WTSVirtualEventHandle, &buffer, &n))
+  if (!WTSVirtualChannelQuery (channel, WTSVirtualEventHandle, &buffer, &n))
     return NULL;
   if (n == sizeof event)
     memcpy (&event, buffer, sizeof event);
@@ -83,21 +86,30 @@ event_of_disp (SkView *v)
   return event;
 }
 
-static void
-open_disp (SkView *v)
+HANDLE
+sk_view_channel_open (SkView *v, const char *name, HANDLE *ret_event)
 {
   void *session = NULL;
   DWORD n = 0;
-  v->disp_tried = TRUE;
+  *ret_event = NULL;
   if (!WTSQuerySessionInformationA (v->vcm, WTS_CURRENT_SESSION, WTSSessionId, (LPSTR *) &session, &n))
-    return;
+    return NULL;
   DWORD id = 0;
   memcpy (&id, session, MIN (sizeof id, n));
   WTSFreeMemory (session);
-  v->disp = WTSVirtualChannelOpenEx (id, (LPSTR) DISP_DVC_CHANNEL_NAME, WTS_CHANNEL_OPTION_DYNAMIC);
+  HANDLE channel = WTSVirtualChannelOpenEx (id, (LPSTR) name, WTS_CHANNEL_OPTION_DYNAMIC);
+  if (channel)
+    *ret_event = event_of (channel);
+  return channel;
+}
+
+static void
+open_disp (SkView *v)
+{
+  v->disp_tried = TRUE;
+  v->disp = sk_view_channel_open (v, DISP_DVC_CHANNEL_NAME, &v->disp_event);
   if (!v->disp)
     return;
-  v->disp_event = event_of_disp (v);
   guint8 caps[SK_DISP_CAPS_BYTES];
   ULONG written = 0;
   sk_disp_write_caps (caps);
@@ -132,10 +144,12 @@ sk_view_channels_check (SkView *v)
     return TRUE;
   if (!WTSVirtualChannelManagerCheckFileDescriptor (v->vcm))
     return FALSE;
-  if (WTSVirtualChannelManagerGetDrdynvcState (v->vcm) == DRDYNVC_STATE_READY && !v->disp_tried)
+  if (WTSVirtualChannelManagerGetDrdynvcState (v->vcm) != DRDYNVC_STATE_READY)
+    return TRUE;
+  if (!v->disp_tried)
     open_disp (v);
   read_disp (v);
-  return TRUE;
+  return sk_view_gfx_check (v);
 }
 
 void
@@ -144,6 +158,7 @@ sk_view_channels_close (SkView *v)
   if (v->disp && !WTSVirtualChannelClose (v->disp))
     sk_worker_log (v->worker, G_LOG_LEVEL_INFO, "display control: close");
   v->disp = v->disp_event = NULL;
+  sk_view_gfx_close (v);
   if (v->vcm)
     WTSCloseServer (v->vcm);
   v->vcm = NULL;

@@ -14,7 +14,7 @@ typedef struct
   gsize message_max;
   gboolean active, can_take, can_resize;
   guint viewer_width, viewer_height;
-  gint64 last_frame, size_taken;
+  gint64 last_frame, next_frame, size_taken; /* when the last picture was begun, when the next one may be */
   gboolean size_waits;
   gint64 minute;          /* that the watermark tells */
   gint64 unsettled_since; /* 0: there is nothing to put right */
@@ -197,6 +197,7 @@ take_wishes (Encoder *e)
     {
       e->rfx = sh->rfx;
       e->moves = sh->moves;
+      e->encoder.top_down = sh->gfx;
       e->message_max = sh->message_max;
     }
   if (sh->restart)
@@ -304,9 +305,12 @@ sk_view_encoder_thread (gpointer data)
       if (e->can_take && e->canvas.n_dirty > 0)
         {
           gint64 now = g_get_monotonic_time ();
-          pause = MAX (e->last_frame + SK_VIEW_FRAME_US - now, 0);
+          pause = MAX (e->next_frame - now, 0);
           if (pause == 0 && make_frame (e))
-            e->last_frame = now;
+            {
+              e->last_frame = now;
+              e->next_frame = sk_encoder_next (now, g_get_monotonic_time ());
+            }
         }
       else if (may_prepare (e) && make_frame (e))
         continue;

@@ -1,5 +1,6 @@
 /* The peer thread: FreeRDP's server side of one viewer. */
 #include "common/fd.h"
+#include "rdp/gfx.h"
 #include "rdp/library.h"
 #include "rdp/view.h"
 #include <errno.h>
@@ -110,6 +111,25 @@ has_moves (const rdpSettings *settings)
   return orders && orders[NEG_SCRBLT_INDEX];
 }
 
+void
+sk_view_take_abilities (SkView *v, gboolean gfx)
+{
+  const rdpSettings *settings = v->peer->context->settings;
+  SkViewShared *sh = &v->shared;
+  g_mutex_lock (&v->lock);
+  sh->active = sh->can_take = TRUE;
+  sh->gfx = gfx;
+  sh->rfx = gfx || has_rfx (settings);
+  sh->moves = gfx || has_moves (settings);
+  sh->can_resize = gfx || freerdp_settings_get_bool (settings, FreeRDP_DesktopResize);
+  sh->message_max = gfx ? SK_GFX_SEGMENT_MAX - SK_GFX_PART_HEAD
+                        : freerdp_settings_get_uint32 (settings, FreeRDP_MultifragMaxRequestSize);
+  sh->pointer_changed = TRUE;
+  sh->restart = !sk_view_frame_fits (sh);
+  g_mutex_unlock (&v->lock);
+  sk_view_wake (v->wake_encoder);
+}
+
 static BOOL
 on_activate (freerdp_peer *peer)
 {
@@ -120,17 +140,7 @@ on_activate (freerdp_peer *peer)
   v->activated = TRUE;
   v->suppressed = FALSE;
   v->frame_id = v->acked_id = 0;
-  g_mutex_lock (&v->lock);
-  SkViewShared *sh = &v->shared;
-  sh->active = sh->can_take = TRUE;
-  sh->rfx = has_rfx (settings);
-  sh->moves = has_moves (settings);
-  sh->can_resize = freerdp_settings_get_bool (settings, FreeRDP_DesktopResize);
-  sh->message_max = freerdp_settings_get_uint32 (settings, FreeRDP_MultifragMaxRequestSize);
-  sh->pointer_changed = TRUE;
-  sh->restart = !sk_view_frame_fits (sh);
-  g_mutex_unlock (&v->lock);
-  sk_view_wake (v->wake_encoder);
+  sk_view_take_abilities (v, !has_rfx (settings) && sk_view_gfx_activate (v));
   sk_worker_set_deadline (v->worker, 0, NULL);
   if (!v->told_picture)
     sk_worker_state (v->worker, SK_VIEW_ACTIVE, 0, "");
@@ -144,15 +154,20 @@ on_logon (freerdp_peer *peer, const SEC_WINNT_AUTH_IDENTITY *identity, BOOL auto
   return TRUE;
 }
 
-static BOOL
-on_frame_acknowledge (rdpContext *context, UINT32 frame_id)
+void
+sk_view_take_acknowledge (SkView *v, guint32 frame_id)
 {
-  SkView *v = view_of (context);
   /* Not ahead of what was sent, not backwards. 0xffffffff: the viewer stops acknowledging. */
   if (frame_id == G_MAXUINT32)
     v->has_acks = FALSE;
   else if (frame_id - v->acked_id <= v->frame_id - v->acked_id)
     v->acked_id = frame_id;
+}
+
+static BOOL
+on_frame_acknowledge (rdpContext *context, UINT32 frame_id)
+{
+  sk_view_take_acknowledge (view_of (context), frame_id);
   return TRUE;
 }
 
@@ -194,7 +209,6 @@ set_settings (rdpSettings *settings)
     FreeRDP_AadSecurity,
     FreeRDP_NSCodec,
     FreeRDP_JpegCodec,
-    FreeRDP_SupportGraphicsPipeline,
     FreeRDP_SupportMultitransport,
     FreeRDP_NetworkAutoDetect,
     FreeRDP_SupportHeartbeatPdu,
@@ -210,6 +224,7 @@ set_settings (rdpSettings *settings)
   };
   static const FreeRDP_Settings_Keys_Bool on[] = {
     FreeRDP_TlsSecurity,
+    FreeRDP_SupportGraphicsPipeline,
     FreeRDP_RemoteFxCodec,
     FreeRDP_FrameMarkerCommandEnabled,
     FreeRDP_SurfaceFrameMarkerEnabled,
@@ -291,7 +306,8 @@ socket_has_room (SkView *v, int fd)
 static gboolean
 exchange (SkView *v, int fd, int *ret_wait)
 {
-  const gboolean room = v->activated && !v->suppressed && socket_has_room (v, fd);
+  const gboolean room
+      = v->activated && !v->suppressed && !sk_view_gfx_waits (v, ret_wait) && socket_has_room (v, fd);
   SkRingPointerKind kind = SK_RING_POINTER_DEFAULT;
   SkRingShape shape;
   gboolean pointer = FALSE, good = TRUE;
@@ -302,9 +318,9 @@ exchange (SkView *v, int fd, int *ret_wait)
   if (frame && (frame->width != sh->width || frame->height != sh->height))
     g_clear_pointer (&frame, sk_frame_out_free); /* a resize is on its way */
   const gint64 now = g_get_monotonic_time ();
-  const gboolean early = now - v->pointer_sent < SK_VIEW_FRAME_US;
+  const gboolean early = now - v->pointer_sent < SK_VIEW_POINTER_US;
   if (room && sh->pointer_changed && early)
-    *ret_wait = (int) SK_VIEW_FRAME_US / 1000;
+    *ret_wait = (int) SK_VIEW_POINTER_US / 1000;
   else if (room && sh->pointer_changed)
     {
       pointer = TRUE;
@@ -337,6 +353,19 @@ exchange (SkView *v, int fd, int *ret_wait)
   return good;
 }
 
+/* In the graphics pipeline another size takes no handshake. */
+static gboolean
+resize_surface (SkView *v)
+{
+  SkViewShared *sh = &v->shared;
+  g_mutex_lock (&v->lock);
+  const guint width = sh->width = sh->want_width, height = sh->height = sh->want_height;
+  sh->restart = !sk_view_frame_fits (sh);
+  g_mutex_unlock (&v->lock);
+  sk_view_wake (v->wake_encoder);
+  return sk_view_gfx_resize (v, width, height);
+}
+
 /* The guest took another size: only while the viewer is active, and never from inside one of FreeRDP's
  * callbacks (its issues 8563 and 10490). */
 static gboolean
@@ -345,10 +374,10 @@ follow_guest (SkView *v, int *ret_wait)
   gint64 now = g_get_monotonic_time ();
   SkViewShared *sh = &v->shared;
   g_mutex_lock (&v->lock);
-  const gboolean other
-      = v->activated && sh->can_resize && (sh->want_width != sh->width || sh->want_height != sh->height);
+  const gboolean other = v->activated && sh->can_resize && (!sh->gfx || v->gfx_ready)
+                         && (sh->want_width != sh->width || sh->want_height != sh->height);
   const gboolean early = v->resized && now - v->resized < RESIZE_EVERY_US;
-  if (other && !early)
+  if (other && !early && !sh->gfx)
     sh->active = sh->can_take = FALSE;
   g_mutex_unlock (&v->lock);
   if (!other)
@@ -359,6 +388,8 @@ follow_guest (SkView *v, int *ret_wait)
       return TRUE;
     }
   v->resized = now;
+  if (v->gfx_ready)
+    return resize_surface (v);
   v->activated = FALSE;
   sk_worker_set_deadline (v->worker, now + SK_VIEW_HANDSHAKE_SECONDS * G_USEC_PER_SEC, "the resize");
   rdpContext *context = v->peer->context;
@@ -375,7 +406,7 @@ static void
 collect (SkView *v, int fd, Polled *p)
 {
   HANDLE handles[SK_LIBRARY_EVENTS_MAX];
-  DWORD n = v->peer->GetEventHandles (v->peer, handles, SK_LIBRARY_EVENTS_MAX - 2);
+  DWORD n = v->peer->GetEventHandles (v->peer, handles, SK_LIBRARY_EVENTS_MAX - SK_VIEW_CHANNEL_HANDLES);
   n += sk_view_channels_handles (v, handles + n);
   p->fds[0] = (struct pollfd){ v->wake_peer, POLLIN, 0 };
   p->fds[1] = (struct pollfd){ v->peer->IsWriteBlocked (v->peer) ? fd : -1, POLLOUT, 0 };

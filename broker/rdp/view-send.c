@@ -172,7 +172,11 @@ sk_view_send_frame (SkView *v, SkFrameOut *f)
 {
   const guint32 frame_id = ++v->frame_id;
   /* Recorded, then shown. */
-  if (!sk_view_record_frame (v, f) || !sk_view_send_begin (v))
+  if (!sk_view_record_frame (v, f))
+    return FALSE;
+  if (v->gfx_ready)
+    return sk_view_gfx_send_frame (v, f, frame_id);
+  if (!sk_view_send_begin (v))
     return FALSE;
   gboolean sent = send_marker (v, SURFACECMD_FRAMEACTION_BEGIN, frame_id);
   for (guint i = 0; i < f->parts->len && sent; i++)

@@ -31,8 +31,8 @@ gboolean
 sk_view_frame_fits (const SkViewShared *sh)
 {
   const SkFrameOut *f = sh->frame;
-  return f && (sh->rfx || !f->needs_rfx) && f->width == sh->width && f->height == sh->height
-         && f->part_max + SK_VIEW_UPDATE_HEADERS <= sh->message_max;
+  return f && (sh->rfx || !f->needs_rfx) && f->top_down == sh->gfx && f->width == sh->width
+         && f->height == sh->height && f->part_max + SK_VIEW_UPDATE_HEADERS <= sh->message_max;
 }
 
 static gboolean

@@ -24,9 +24,8 @@
 
 /* Pictures that the viewer has not acknowledged: one on its way, one being decoded. */
 #define SK_VIEW_WINDOW 2
-/* After a picture the next one waits this long, unless it is the first after a pause. 12 ms is a little less
- * than a frame of a 60 Hz display. */
-#define SK_VIEW_FRAME_US 12000
+/* Pointers come this far apart. */
+#define SK_VIEW_POINTER_US SK_ENCODE_FRAME_US
 /* What was done in a hurry is put right when the picture has rested so long: text that was taken for a
  * photograph, a watermark that moved along with what scrolled … */
 #define SK_VIEW_SETTLE_US (250 * 1000)
@@ -58,7 +57,8 @@ typedef struct
   gboolean send_all;   /* the viewer wants everything again */
   gboolean restart;    /* the waiting picture does not fit the viewer: make another */
   gboolean rfx;        /* it has RemoteFX */
-  gboolean moves;      /* it copies parts of its own picture: the ScrBlt order */
+  gboolean moves;      /* it copies parts of its own picture */
+  gboolean gfx;        /* pictures go through the graphics pipeline */
   guint width, height; /* desktop as the viewer has it; 0 before the first activation */
   gboolean can_resize;
   gsize message_max;
@@ -104,6 +104,10 @@ typedef struct
   HANDLE vcm;
   HANDLE disp, disp_event;
   gboolean disp_tried;
+  HANDLE gfx, gfx_event;
+  gint64 gfx_deadline; /* the viewer has the graphics pipeline, and opens it by then; 0: none */
+  gboolean gfx_tried, gfx_ready, gfx_has_surface;
+  GByteArray *gfx_out;
   gboolean activated, suppressed, has_acks, told_picture;
   guint32 frame_id, acked_id;
   guint asked_width, asked_height; /* by the viewer, border included */
@@ -147,6 +151,10 @@ void sk_view_wake (int eventfd);
 
 /* view-peer.c */
 gpointer sk_view_peer_thread (gpointer view);
+/* What the viewer said it can; gfx: and its graphics pipeline is used. */
+void sk_view_take_abilities (SkView *view, gboolean gfx);
+/* G_MAXUINT32: it does not acknowledge any more. */
+void sk_view_take_acknowledge (SkView *view, guint32 frame_id);
 
 /* view-send.c; peer thread: FALSE when the connection is over */
 /* Lets the updates of a picture go out together instead of one by one. */
@@ -179,11 +187,25 @@ gboolean sk_view_sound_take (SkView *view, UINT16 channel, const BYTE *data, siz
 /* Sends what there is if there is room. FALSE when the connection is over. */
 gboolean sk_view_sound_exchange (SkView *view);
 
+/* view-gfx.c; peer thread */
+/* TRUE when the viewer has a graphics pipeline that is to be used. */
+gboolean sk_view_gfx_activate (SkView *view);
+/* No picture may go out yet; gives up after a while. */
+gboolean sk_view_gfx_waits (SkView *view, int *ret_wait);
+/* Opens the channel and hears it. FALSE when the connection is over. */
+gboolean sk_view_gfx_check (SkView *view);
+gboolean sk_view_gfx_resize (SkView *view, guint width, guint height);
+gboolean sk_view_gfx_send_frame (SkView *view, const SkFrameOut *frame, guint32 frame_id);
+void sk_view_gfx_close (SkView *view);
+
 /* view-channels.c; peer thread */
 gboolean sk_view_channels_open (SkView *view);
 /* Logs and closes the ears to whatever else the viewer wanted. */
 void sk_view_channels_refuse (SkView *view);
-/* Descriptors to wait for; room for two. */
+/* Descriptors to wait for. */
+#define SK_VIEW_CHANNEL_HANDLES 3
 guint sk_view_channels_handles (SkView *view, HANDLE *handles);
+/* A dynamic channel, and what signals that there is something to read; NULL: none. */
+HANDLE sk_view_channel_open (SkView *view, const char *name, HANDLE *ret_event);
 gboolean sk_view_channels_check (SkView *view);
 void sk_view_channels_close (SkView *view);

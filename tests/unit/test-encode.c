@@ -530,12 +530,28 @@ test_moved_photograph (Fixture *f, gconstpointer data)
   g_assert_false (again->needs_rfx);
 }
 
+static void
+test_share (void)
+{
+  /* small changes: as fast as a display */
+  g_assert_cmpint (sk_encoder_next (1000, 1300), ==, 1000 + SK_ENCODE_FRAME_US);
+  g_assert_cmpint (sk_encoder_next (1000, 1000), ==, 1000 + SK_ENCODE_FRAME_US);
+  /* large ones: never more than the share, and never much less */
+  for (gint64 work = 8000; work < 1000000; work = work * 3 / 2)
+    {
+      const gint64 whole = sk_encoder_next (0, work);
+      g_assert_cmpint (work * 100 / whole, <=, SK_ENCODE_SHARE_PERCENT + 1);
+      g_assert_cmpint (work * 100 / (whole - SK_ENCODE_FRAME_US + 1), >=, SK_ENCODE_SHARE_PERCENT);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/border/geometry", test_border_geometry);
   g_test_add_func ("/encode/planar-runs", test_planar_runs);
+  g_test_add_func ("/encode/share", test_share);
   g_test_add_func ("/border/text-is-not-trusted", test_text_is_not_trusted);
 #define ADD(name, function) g_test_add (name, Fixture, "bordered", set_up, function, tear_down)
   ADD ("/border/is-kept", test_border_is_kept);
