@@ -405,7 +405,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--runs', type=int, default=5)
-    parser.add_argument('--seconds', type=float, default=4)
+    parser.add_argument('--seconds', type=float, default=10)  # some fifty keys a sample
     parser.add_argument('--ways', type=subset(WAYS), default=list(WAYS))
     parser.add_argument('--modes', type=subset(MODES), default=list(MODES))
     parser.add_argument('--format', choices=('table', 'json'), default='table')
