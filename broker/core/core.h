@@ -148,8 +148,8 @@ struct _SkLiveSession
   SkLiveVm *vm; /* weak; both are unlinked together */
   SkWorker *view;
   guint view_number;
-  gboolean view_active;
-  SkWorker *reserved; /* for the holder of the token */
+  gboolean view_active, view_drawn; /* it said so; once is enough */
+  SkWorker *reserved;               /* for the holder of the token */
   char *token;
   guint token_timer, state_timer, handshake_timer;
   guint width, height; /* what the viewer asked for; 0 = the guest's */

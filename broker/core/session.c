@@ -149,7 +149,7 @@ drop_view (SkLiveSession *session)
   if (!sk_worker_is_dead (session->view))
     sk_worker_end (session->view);
   g_clear_object (&session->view);
-  session->view_active = FALSE;
+  session->view_active = session->view_drawn = FALSE;
 }
 
 static void
@@ -251,8 +251,9 @@ on_view_state (SkWorker *view, guint state, guint detail, const char *untrusted_
   SkLiveSession *session = data;
   if (state == SK_VIEW_ACTIVE || state == SK_VIEW_PICTURE)
     view_active (session);
-  if (state == SK_VIEW_PICTURE)
+  if (state == SK_VIEW_PICTURE && !session->view_drawn)
     {
+      session->view_drawn = TRUE;
       if (session->vm)
         sk_live_vm_wake (session->vm);
       sk_info (SK_FIELDS ("session", session->row->id), "first picture %u ms after attach", detail);

@@ -127,8 +127,9 @@ class Services:
 
 
 class Rig:
-    def __init__(self, name='rig', options=()):
+    def __init__(self, name='rig', options=(), libexec=None):
         self.name, self.options = name, options
+        self.libexec = libexec or os.path.join(BUILD, 'broker', 'rdp')
         self.dir = tempfile.mkdtemp(prefix=f'sk-{name}-', dir=os.environ.get('SEKISHO_TEST_TMP', '/tmp'))
         os.chmod(self.dir, 0o755)
         self.state, self.runtime = os.path.join(self.dir, 'state'), os.path.join(self.dir, 'run')
@@ -160,7 +161,7 @@ class Rig:
         log = open(self.log_path, 'a')
         self.core = subprocess.Popen(
             [binary('sekishod'), '--state-dir', self.state, '--runtime-dir', self.runtime, '--socket', self.socket,
-             '--libexec-dir', os.path.join(BUILD, 'broker', 'rdp'), *self.options],
+             '--libexec-dir', self.libexec, *self.options],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=dict(os.environ, SEKISHO_DEBUG='1'))
         wait_until(self.answers, 60, 'sekishod')
 
