@@ -1,8 +1,8 @@
 """Screen and view as whole processes, built with the sanitizers, against mutated recordings of real traffic.
 
-First the plain text of two real connections is recorded, by a man in the middle of their TLS: what an xrdp sent to our screen while a workload
-ran, and what xfreerdp3 sent to our view while somebody typed, clicked and resized. Then, until the time is up, both are sent again with a few
-packets changed: bytes flipped, numbers made large or small, packets cut, doubled, dropped, swapped. A report of a sanitizer or an end by a
+First the plain text of three real connections is recorded, by a man in the middle of their TLS: what an xrdp sent to our screen while a workload
+ran, and what xfreerdp3 sent to our view while somebody typed, clicked and resized, once with RemoteFX and once in the graphics pipeline.
+Then, until the time is up, all are sent again with a few packets changed: bytes flipped, numbers made large or small, packets cut, doubled, dropped, swapped. A report of a sanitizer or an end by a
 signal is a finding, kept with its seed.
 
     tests/fuzz/run-whole [--minutes 10] [--seed N] [--only screen|view]
@@ -245,11 +245,13 @@ class Fuzz:
         box.wait(20)
         return Recorder.packets(recorder.from_server)
 
-    def record_view(self):
-        box = self.box('record-view', f'127.0.0.1:{self.guest.port}')
+    def record_view(self, codec):
+        name = f'record-{codec}'
+        box = self.box(name, f'127.0.0.1:{self.guest.port}')
         wait_log(box, 'rdp-box: ready', 60)
-        recorder = Recorder(self.stack, self.stack.path('record-view.sock'))
-        viewer = Viewer(self.stack, 'viewer', recorder.address, '/size:1024x768', '/rfx', '/dynamic-resolution', '/clipboard', '/sound:sys:fake')
+        recorder = Recorder(self.stack, self.stack.path(name + '.sock'))
+        viewer = Viewer(self.stack, name + '-viewer', recorder.address, '/size:1024x768', f'/{codec}', '/dynamic-resolution', '/clipboard',
+                        '/sound:sys:fake')
         viewer.connect()
         wait_log(box, r'view \d+ picture', 40)
         window = wait_until(viewer.window, 20, 'the window')
@@ -312,12 +314,12 @@ class Fuzz:
     def account(self):
         return ', '.join(f'{n} {what}s ({self.deep[what]} of them past their handshake)' for what, n in self.counts.items())
 
-    def until(self, end, kind, packets):
+    def until(self, end, kind, recordings):
         seed = self.options.seed
         box = None
         while time.monotonic() < end:
             seed += 1
-            mutated = mutate(packets, random.Random(f'{kind}{seed}'))
+            mutated = mutate(recordings[seed % len(recordings)], random.Random(f'{kind}{seed}'))
             if kind == 'screen':
                 self.screen_once(mutated, seed)
                 continue
@@ -332,10 +334,12 @@ class Fuzz:
 
     def run(self):
         kinds = [self.options.only] if self.options.only else ['screen', 'view']
-        packets = {kind: self.record_screen() if kind == 'screen' else self.record_view() for kind in kinds}
-        print(', '.join(f'{len(p)} packets, {sum(map(len, p))} bytes to a {kind}' for kind, p in packets.items()), flush=True)
+        recordings = {kind: [self.record_screen()] if kind == 'screen' else [self.record_view(codec) for codec in ('rfx', 'gfx')]
+                      for kind in kinds}
+        print(', '.join(f'{len(p)} packets, {sum(map(len, p))} bytes to a {kind}' for kind, all_of in recordings.items() for p in all_of),
+              flush=True)
         end = time.monotonic() + self.options.minutes * 60
-        threads = [threading.Thread(target=self.until, args=(end, kind, packets[kind])) for kind in kinds]
+        threads = [threading.Thread(target=self.until, args=(end, kind, recordings[kind])) for kind in kinds]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -385,6 +385,27 @@ distance (guint32 a, guint32 b)
   return worst;
 }
 
+/* Decodes a frame into what the viewer has; returns how many parts are RemoteFX. */
+static guint
+decode (RFX_CONTEXT *decoder, const SkFrameOut *frame, const SkCanvas *c, guint8 *viewer)
+{
+  REGION16 region;
+  guint photos = 0;
+  region16_init (&region);
+  for (guint i = 0; i < frame->parts->len; i++)
+    {
+      const SkPart *p = &g_array_index (frame->parts, SkPart, i);
+      photos += p->kind == SK_PART_RFX;
+      if (p->kind == SK_PART_BITMAP)
+        decode_bitmap (p, viewer, c->stride);
+      else
+        g_assert_true (rfx_process_message (decoder, p->data, (UINT32) p->length, 0, 0, viewer,
+                                            PIXEL_FORMAT_BGRX32, c->stride, c->height, &region));
+    }
+  region16_uninit (&region);
+  return photos;
+}
+
 static void
 test_rfx_is_close (Fixture *f, gconstpointer data)
 {
@@ -407,50 +428,14 @@ test_rfx_is_close (Fixture *f, gconstpointer data)
   g_assert_cmpuint (frame->part_max, <=, 40000);
   g_autofree guint8 *got = g_malloc0 ((gsize) c->stride * c->height);
   RFX_CONTEXT *decoder = rfx_context_new_ex (FALSE, THREADING_FLAGS_DISABLE_THREADS);
-  REGION16 region;
-  guint bitmaps = 0;
-  region16_init (&region);
-  for (guint i = 0; i < frame->parts->len; i++)
-    {
-      const SkPart *p = &g_array_index (frame->parts, SkPart, i);
-      if (p->kind == SK_PART_BITMAP)
-        {
-          bitmaps++;
-          decode_bitmap (p, got, c->stride);
-          continue;
-        }
-      g_assert_true (rfx_process_message (decoder, p->data, (UINT32) p->length, 0, 0, got,
-                                          PIXEL_FORMAT_BGRX32, c->stride, c->height, &region));
-    }
+  const guint bitmaps = frame->parts->len - decode (decoder, frame, c, got);
   g_assert_cmpuint (bitmaps, >, 10); /* text and border stay exact */
   guint far = 0;
   for (guint y = 0; y < c->height; y++)
     for (guint x = 0; x < c->width; x++)
       far += distance (seen (got, c->stride, x, y), seen (c->pixels, c->stride, x, y)) > 16;
   g_assert_cmpuint (far, <, c->width * c->height / 100);
-  region16_uninit (&region);
   rfx_context_free (decoder);
-}
-
-/* Decodes a frame into what the viewer has; returns how many parts are RemoteFX. */
-static guint
-decode (RFX_CONTEXT *decoder, const SkFrameOut *frame, const SkCanvas *c, guint8 *viewer)
-{
-  REGION16 region;
-  guint photos = 0;
-  region16_init (&region);
-  for (guint i = 0; i < frame->parts->len; i++)
-    {
-      const SkPart *p = &g_array_index (frame->parts, SkPart, i);
-      photos += p->kind == SK_PART_RFX;
-      if (p->kind == SK_PART_BITMAP)
-        decode_bitmap (p, viewer, c->stride);
-      else
-        g_assert_true (rfx_process_message (decoder, p->data, (UINT32) p->length, 0, 0, viewer,
-                                            PIXEL_FORMAT_BGRX32, c->stride, c->height, &region));
-    }
-  region16_uninit (&region);
-  return photos;
 }
 
 /* Where a video was, text is taken for video at first; once it rests it is exact. A video at rest is not sent
