@@ -6,9 +6,8 @@
 #pragma once
 #include "rdp/border.h"
 #include "rdp/ring.h"
+#include "rdp/tile.h"
 #include "rdp/watermark.h"
-
-#define SK_TILE 64 /* RemoteFX's own tile */
 
 typedef struct
 {
@@ -49,11 +48,6 @@ void sk_canvas_settle (SkCanvas *c);
 void sk_canvas_mark (SkCanvas *c, const SkRingRect *rect);
 void sk_canvas_mark_all (SkCanvas *c, SkTileState state);
 void sk_canvas_force_tile (SkCanvas *c, guint tx, guint ty);
-
-typedef struct
-{
-  guint16 x, y, width, height;
-} SkTileRect;
 
 /* Looks at the dirty tiles, brings them up to date and writes the rectangles that have to be sent: of each
  * tile that changed its whole width, and the rows from the first to the last that changed. ret_rects: room

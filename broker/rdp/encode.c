@@ -103,11 +103,10 @@ encode_bitmap (SkFrameOut *f, const SkCanvas *c, SkTileRect r, gsize max)
  * on their way. */
 #define TILES_AT_ONCE 24
 G_STATIC_ASSERT (TILES_AT_ONCE <= SK_RFX_RECTS_MAX);
-G_STATIC_ASSERT (SK_TILE == SK_RFX_SIDE);
 
 /* The tiles so far as one message. */
 static void
-end_message (SkEncoder *e, SkFrameOut *f, const SkRfxRect *rects, guint n_rects, guint n_tiles)
+end_message (SkEncoder *e, SkFrameOut *f, const SkTileRect *rects, guint n_rects, guint n_tiles)
 {
   const SkTileRect whole = { 0, 0, (guint16) f->width, (guint16) f->height };
   if (n_tiles == 0)
@@ -121,15 +120,15 @@ end_message (SkEncoder *e, SkFrameOut *f, const SkRfxRect *rects, guint n_rects,
 
 /* Neighbours become one rectangle. */
 static guint
-add_rect (SkRfxRect *rects, guint n, const SkTileRect *tile)
+add_rect (SkTileRect *rects, guint n, const SkTileRect *tile)
 {
-  SkRfxRect *last = n > 0 ? &rects[n - 1] : NULL;
+  SkTileRect *last = n > 0 ? &rects[n - 1] : NULL;
   if (last && last->y == tile->y && last->x + last->width == tile->x)
     {
       last->width = (guint16) (last->width + tile->width);
       return n;
     }
-  rects[n] = (SkRfxRect){ tile->x, tile->y, tile->width, tile->height };
+  rects[n] = *tile;
   return n + 1;
 }
 
@@ -137,7 +136,7 @@ static void
 encode_photos (SkEncoder *e, SkFrameOut *f, const SkCanvas *c, gsize message_max)
 {
   guint8 out[SK_RFX_TILE_MAX];
-  SkRfxRect rects[TILES_AT_ONCE];
+  SkTileRect rects[TILES_AT_ONCE];
   guint n_rects = 0, n_tiles = 0;
   for (guint i = 0; i < e->n_photos; i++)
     {

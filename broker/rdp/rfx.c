@@ -4,7 +4,7 @@
 #include <emmintrin.h>
 #endif
 
-#define SIDE SK_RFX_SIDE
+#define SIDE SK_TILE
 
 /* Eight coefficients at a time; the compiler makes one instruction of each line, on every processor. Sums
  * wrap around: only a picture that was made for it gets that far, and what it spoils is itself. */
@@ -489,7 +489,7 @@ put_headers (guint8 *at, const SkRfxStream *stream)
 }
 
 static guint8 *
-put_region (guint8 *at, const SkRfxRect *rects, guint n_rects)
+put_region (guint8 *at, const SkTileRect *rects, guint n_rects)
 {
   at = put16 (put32 (put16 (at, WBT_REGION), 15 + 8 * (gsize) n_rects), CODEC_AND_CHANNEL);
   *at++ = 1; /* flags: lrf */
@@ -513,7 +513,7 @@ put_tileset_head (guint8 *at, guint n_tiles, gsize tiles_bytes)
 }
 
 void
-sk_rfx_write_message (SkRfxStream *stream, const SkRfxRect *rects, guint n_rects, const GByteArray *tiles,
+sk_rfx_write_message (SkRfxStream *stream, const SkTileRect *rects, guint n_rects, const GByteArray *tiles,
                       guint n_tiles, GByteArray *out)
 {
   guint8 head[SK_RFX_MESSAGE_HEAD], end[8], *at = head;

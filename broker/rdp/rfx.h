@@ -2,10 +2,9 @@
  * encoder was half of what a session's processes cost while a video plays; its decoder, and Microsoft's, read
  * it. One quality, which is Windows' own; RLGR3. Pure functions. */
 #pragma once
-#include <glib.h>
+#include "rdp/tile.h"
 
-#define SK_RFX_SIDE 64
-#define SK_RFX_COEFFICIENTS (SK_RFX_SIDE * SK_RFX_SIDE)
+#define SK_RFX_COEFFICIENTS (SK_TILE * SK_TILE)
 /* A component that takes more than its 4096 pixels do is noise, and better off as a bitmap. */
 #define SK_RFX_COMPONENT_MAX SK_RFX_COEFFICIENTS
 #define SK_RFX_TILE_HEAD 19
@@ -25,12 +24,7 @@ typedef struct
 gsize sk_rfx_encode_tile (SkRfxScratch *scratch, const guint8 *pixels, gsize stride, guint width,
                           guint height, guint column, guint row, guint8 *out);
 
-/* Tiles that go out together, and what they are for: rectangles of the desktop, multiples of 64 or at its
- * edge. */
-typedef struct
-{
-  guint16 x, y, width, height;
-} SkRfxRect;
+/* Rectangles of the desktop that a message is for. */
 #define SK_RFX_RECTS_MAX 32
 
 typedef struct
@@ -44,5 +38,5 @@ typedef struct
 #define SK_RFX_MESSAGE_HEAD (47 + 14 + 15 + 8 * SK_RFX_RECTS_MAX + 22 + 5 + 8)
 /* Appends one message: the stream's headers when it is the first, then a frame of n_tiles tiles, of which
  * `tiles` holds the bytes one behind the other. */
-void sk_rfx_write_message (SkRfxStream *stream, const SkRfxRect *rects, guint n_rects,
+void sk_rfx_write_message (SkRfxStream *stream, const SkTileRect *rects, guint n_rects,
                            const GByteArray *tiles, guint n_tiles, GByteArray *out);

@@ -154,23 +154,22 @@ follow_clock (Encoder *e)
   return (minute + 1) * MINUTE_US - now;
 }
 
-/* Microseconds until what was done in a hurry is put right; 0: there is nothing. */
+/* When what was done in a hurry is to be put right; 0: there is nothing. */
 static gint64
-time_to_settle (Encoder *e)
+settle_due (Encoder *e)
 {
-  const gint64 now = g_get_monotonic_time ();
   if (!e->canvas.marks_moved && e->encoder.n_unsettled == 0)
     return e->unsettled_since = 0;
   if (!e->unsettled_since)
-    e->unsettled_since = now;
-  const gint64 due = MIN (e->last_frame + SK_VIEW_SETTLE_US, e->unsettled_since + SK_VIEW_SETTLE_LATEST_US);
-  return MAX (due - now, 1);
+    e->unsettled_since = g_get_monotonic_time ();
+  return MIN (e->last_frame + SK_VIEW_SETTLE_US, e->unsettled_since + SK_VIEW_SETTLE_LATEST_US);
 }
 
 static void
 settle (Encoder *e)
 {
-  if (time_to_settle (e) != 1)
+  const gint64 due = settle_due (e);
+  if (!due || g_get_monotonic_time () < due)
     return;
   if (e->canvas.marks_moved)
     sk_canvas_settle (&e->canvas);
@@ -178,11 +177,16 @@ settle (Encoder *e)
   e->unsettled_since = 0;
 }
 
-/* Limits of time, of which 0 is none. */
+/* Microseconds until the watermark changes (minute, 0: it does not) or something is to be put right; 0:
+ * neither. */
 static gint64
-sooner (gint64 a, gint64 b)
+other_limit (Encoder *e, gint64 minute)
 {
-  return a == 0 ? b : b == 0 ? a : MIN (a, b);
+  const gint64 due = settle_due (e);
+  if (!due)
+    return minute;
+  const gint64 left = MAX (due - g_get_monotonic_time (), 1);
+  return minute ? MIN (minute, left) : left;
 }
 
 /* What the peer thread wants. */
@@ -264,8 +268,8 @@ drain (int fd)
     return;
 }
 
-/* Sleeps until there may be something to do; pause_us: how long the picture has to wait yet; other_us: until
- * the watermark changes or something is to be put right. 0: no such limit. */
+/* Sleeps until there may be something to do; pause_us: how long the picture has to wait yet, other_us: for
+ * anything else. 0: no such limit. */
 static void
 wait_for_work (Encoder *e, gint64 pause_us, gint64 other_us)
 {
@@ -314,7 +318,6 @@ sk_view_encoder_thread (gpointer data)
         }
       else if (may_prepare (e) && make_frame (e))
         continue;
-      wait_for_work (e, pause == 0 && e->size_waits ? RESIZE_EVERY_US : pause,
-                     sooner (minute, time_to_settle (e)));
+      wait_for_work (e, pause == 0 && e->size_waits ? RESIZE_EVERY_US : pause, other_limit (e, minute));
     }
 }

@@ -19,8 +19,8 @@ sk_view_gfx_activate (SkView *v)
 {
   const rdpSettings *settings = v->peer->context->settings;
   /* A recording is written in what every viewer of recordings reads. */
-  if (!freerdp_settings_get_bool (settings, FreeRDP_SupportGraphicsPipeline) || v->record >= 0
-      || !WTSVirtualChannelManagerIsChannelJoined (v->vcm, DRDYNVC_SVC_CHANNEL_NAME))
+  if (v->gfx_given_up || !freerdp_settings_get_bool (settings, FreeRDP_SupportGraphicsPipeline)
+      || v->record >= 0 || !WTSVirtualChannelManagerIsChannelJoined (v->vcm, DRDYNVC_SVC_CHANNEL_NAME))
     return FALSE;
   v->gfx_deadline = g_get_monotonic_time () + READY_WITHIN_US;
   return TRUE;
@@ -40,6 +40,8 @@ sk_view_gfx_waits (SkView *v, int *ret_wait)
   sk_worker_log (v->worker, G_LOG_LEVEL_MESSAGE,
                  "the viewer's graphics pipeline does not open; bitmaps instead");
   v->gfx_deadline = 0;
+  v->gfx_given_up = TRUE;
+  sk_view_gfx_close (v); /* what it may say later is nobody's to keep */
   sk_view_take_abilities (v, FALSE);
   return FALSE;
 }

@@ -106,7 +106,7 @@ typedef struct
   gboolean disp_tried;
   HANDLE gfx, gfx_event;
   gint64 gfx_deadline; /* the viewer has the graphics pipeline, and opens it by then; 0: none */
-  gboolean gfx_tried, gfx_ready, gfx_has_surface;
+  gboolean gfx_tried, gfx_ready, gfx_has_surface, gfx_given_up;
   GByteArray *gfx_out;
   gboolean activated, suppressed, has_acks, told_picture;
   guint32 frame_id, acked_id;

@@ -2,8 +2,8 @@
 
 First the plain text of three real connections is recorded, by a man in the middle of their TLS: what an xrdp sent to our screen while a workload
 ran, and what xfreerdp3 sent to our view while somebody typed, clicked and resized, once with RemoteFX and once in the graphics pipeline.
-Then, until the time is up, all are sent again with a few packets changed: bytes flipped, numbers made large or small, packets cut, doubled, dropped, swapped. A report of a sanitizer or an end by a
-signal is a finding, kept with its seed.
+Then, until the time is up, all are sent again with a few packets changed: bytes flipped, numbers made large or small, packets cut, doubled,
+dropped, swapped. A report of a sanitizer or an end by a signal is a finding, kept with its seed.
 
     tests/fuzz/run-whole [--minutes 10] [--seed N] [--only screen|view]
 """

@@ -1,5 +1,5 @@
-/* channel-viewer HOST:PORT|PATH: a viewer that asks for every static virtual channel there is and, once
- * connected, speaks on each of them. Lines on standard output:
+/* channel-viewer HOST:PORT|PATH [silent|flood]: a viewer that asks for every static virtual channel there is
+ * and, once connected, speaks on each of them. Lines on standard output:
  *
  *   asked NAME
  *   connected
@@ -9,7 +9,8 @@
  *   picture          and a picture came after that: it is still served
  *   closed
  *
- * It stays until it is told to end. */
+ * It stays until it is told to end. With a second word it claims the graphics pipeline: "silent" never opens
+ * its channel, "flood" opens it and sends one message that has no end. */
 #include "channels.h"
 #include <freerdp/client.h>
 #include <freerdp/freerdp.h>
@@ -24,9 +25,39 @@
 /* [MS-RDPEDYC] 2.2.1 */
 #define CMD(byte) ((byte) >> 4)
 #define CMD_CREATE 1
+#define CMD_DATA_FIRST 2
+#define CMD_DATA 3
 #define CMD_CAPABILITY 5
 
-static gboolean spoken;
+/* A static channel's pieces: [MS-RDPBCGR] 3.1.5.2.1 */
+#define CHUNK 1600
+/* Longer than any message of the pipeline that a view takes. */
+#define FLOOD_BYTES (80 * 1024)
+#define PIPELINE "Microsoft::Windows::RDS::Graphics"
+
+static gboolean spoken, flood;
+
+/* Channel ids of one byte: the first ones have no other. */
+static void
+open_and_flood (freerdp *instance, UINT16 id, BYTE channel)
+{
+  BYTE chunk[CHUNK] = { CMD_CREATE << 4, channel };
+  instance->SendChannelData (instance, id, chunk, 6);
+  const guint32 total = GUINT32_TO_LE (FLOOD_BYTES);
+  memset (chunk, 0, sizeof chunk);
+  chunk[0] = CMD_DATA_FIRST << 4 | 2 << 2;
+  chunk[1] = channel;
+  memcpy (chunk + 2, &total, sizeof total);
+  instance->SendChannelData (instance, id, chunk, CHUNK);
+  for (guint sent = CHUNK - 6; sent < FLOOD_BYTES; sent += MIN (CHUNK - 2, FLOOD_BYTES - sent))
+    {
+      memset (chunk, 0, 6);
+      chunk[0] = CMD_DATA << 4;
+      chunk[1] = channel;
+      instance->SendChannelData (instance, id, chunk, 2 + MIN (CHUNK - 2, FLOOD_BYTES - sent));
+    }
+  puts ("flooded");
+}
 
 static const char *
 name_of (freerdp *instance, UINT16 id)
@@ -46,7 +77,11 @@ on_dynamic (freerdp *instance, UINT16 id, const BYTE *data, size_t size)
   if (size > 0 && CMD (data[0]) == CMD_CAPABILITY)
     instance->SendChannelData (instance, id, version_1, sizeof version_1);
   else if (size > name && CMD (data[0]) == CMD_CREATE && memchr (data + name, 0, size - name))
-    printf ("dynamic %s\n", (const char *) data + name);
+    {
+      printf ("dynamic %s\n", (const char *) data + name);
+      if (flood && (data[0] & 3) == 0 && strcmp ((const char *) data + name, PIPELINE) == 0)
+        open_and_flood (instance, id, data[1]);
+    }
 }
 
 static BOOL
@@ -120,9 +155,10 @@ on_certificate (freerdp *instance, const char *host, UINT16 port, const char *co
 }
 
 static gboolean
-apply (rdpSettings *s, const char *address)
+apply (rdpSettings *s, const char *address, gboolean pipeline)
 {
-  return freerdp_settings_set_string (s, FreeRDP_ServerHostname, address)
+  return freerdp_settings_set_bool (s, FreeRDP_SupportGraphicsPipeline, pipeline)
+         && freerdp_settings_set_string (s, FreeRDP_ServerHostname, address)
          && freerdp_settings_set_string (s, FreeRDP_Username, "u")
          && freerdp_settings_set_string (s, FreeRDP_Password, "p")
          && freerdp_settings_set_bool (s, FreeRDP_NlaSecurity, FALSE)
@@ -153,11 +189,12 @@ int
 main (int argc, char **argv)
 {
   setvbuf (stdout, NULL, _IOLBF, 0);
-  freerdp *instance = argc == 2 ? freerdp_new () : NULL;
+  freerdp *instance = argc == 2 || argc == 3 ? freerdp_new () : NULL;
   if (!instance)
     return 64;
+  flood = argc == 3 && strcmp (argv[2], "flood") == 0;
   instance->ContextSize = sizeof (rdpContext);
-  if (!freerdp_context_new (instance) || !apply (instance->context->settings, argv[1]))
+  if (!freerdp_context_new (instance) || !apply (instance->context->settings, argv[1], argc == 3))
     return 1;
   instance->LoadChannels = on_load_channels;
   instance->PostConnect = on_post_connect;

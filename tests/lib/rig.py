@@ -127,9 +127,9 @@ class Services:
 
 
 class Rig:
-    def __init__(self, name='rig', options=(), libexec=None):
+    def __init__(self, name='rig', options=()):
         self.name, self.options = name, options
-        self.libexec = libexec or os.path.join(BUILD, 'broker', 'rdp')
+        self.libexec = os.path.join(BUILD, 'broker', 'rdp')  # where the workers are
         self.dir = tempfile.mkdtemp(prefix=f'sk-{name}-', dir=os.environ.get('SEKISHO_TEST_TMP', '/tmp'))
         os.chmod(self.dir, 0o755)
         self.state, self.runtime = os.path.join(self.dir, 'state'), os.path.join(self.dir, 'run')

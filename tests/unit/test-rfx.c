@@ -10,7 +10,7 @@
 
 #define TILES_X 3
 #define TILES_Y 2
-#define SIDE SK_RFX_SIDE
+#define SIDE SK_TILE
 #define WIDTH_MAX (TILES_X * SIDE)
 #define HEIGHT_MAX (TILES_Y * SIDE)
 #define STRIDE (WIDTH_MAX * 4)
@@ -85,7 +85,7 @@ encode (const Picture *p)
   g_autofree SkRfxScratch *scratch = g_new (SkRfxScratch, 1);
   g_autoptr (GByteArray) tiles = g_byte_array_new (), out = g_byte_array_new ();
   SkRfxStream stream = { .width = p->width, .height = p->height };
-  const SkRfxRect all = { 0, 0, (guint16) p->width, (guint16) p->height };
+  const SkTileRect all = { 0, 0, (guint16) p->width, (guint16) p->height };
   guint n = 0;
   for (guint y = 0; y < p->height; y += SIDE)
     for (guint x = 0; x < p->width; x += SIDE, n++)
@@ -283,7 +283,7 @@ test_messages (void)
   for (guint i = 0; i < TILES_X * TILES_Y; i++)
     {
       const guint column = i % TILES_X, row = i / TILES_X;
-      const SkRfxRect rect = { (guint16) (column * SIDE), (guint16) (row * SIDE), SIDE, SIDE };
+      const SkTileRect rect = { (guint16) (column * SIDE), (guint16) (row * SIDE), SIDE, SIDE };
       g_autoptr (GByteArray) tile = g_byte_array_new (), out = g_byte_array_new ();
       g_byte_array_set_size (tile, SK_RFX_TILE_MAX);
       const gsize length
