@@ -235,7 +235,7 @@ class Fuzz:
         recorder = Recorder(self.stack, f'127.0.0.1:{self.guest.port}')
         box = self.box('record-screen', recorder.address)
         wait_log(box, 'rdp-box: ready', 60)
-        terminal = self.stack.spawn('xterm', 'xterm', '-geometry', '100x30', '-e', 'sh', '-c', 'while find /usr -maxdepth 3; do :; done',
+        terminal = self.stack.spawn('xterm', 'xterm', '-geometry', '100x30', '-e', 'sh', '-c', 'while :; do find /usr -maxdepth 3; done',
                                     env=self.guest.env)  # until it is ended: how much one round shows depends on the machine
         wait_until(lambda: run('xdotool', 'search', '--class', 'xterm', env=self.guest.env, check=False).stdout, 20, 'xterm')
         wait_until(lambda: len(b''.join(recorder.from_server)) > 400000, 60, 'pictures')
