@@ -446,7 +446,8 @@ test_no_finding (const SkPolicyRule *rule, const SkPolicyQuestion *q)
 static char *
 show_findings (const SkPolicyQuestion *q)
 {
-  GString *text = g_string_new (q->findings_known ? "" : "?");
+  gboolean none = !q->findings || q->findings->len == 0;
+  GString *text = g_string_new (!q->findings_known ? "?" : none ? "none" : "");
   for (guint i = 0; q->findings_known && q->findings && i < q->findings->len; i++)
     {
       const SkPolicyFinding *finding = q->findings->pdata[i];

@@ -24,7 +24,7 @@ typedef struct
  * `file` is for messages. */
 GPtrArray *
 sk_policy_sections_parse (const char *file, const char *untrusted_text, gsize length, GError **error);
-/* "FILE:LINE: EN: WHAT / FILE:LINE: JA: WHAT"; number 0: about the whole file. Always FALSE. */
+/* "FILE:LINE: "WHAT": EN / FILE:LINE: 「WHAT」: JA"; number 0: about the whole file. Always FALSE. */
 gboolean sk_policy_fail (GError **error, SkErrorCode code, const char *file, guint number, const char *en,
                          const char *ja, const char *untrusted_what);
 /* Lower-case ASCII words with digits and dashes. */
@@ -177,13 +177,16 @@ gboolean sk_policy_value_clock (const char *value, guint *ret_minute, SkPolicyTr
 gboolean sk_policy_value_type (const char *value, gboolean pattern, SkPolicyTrouble *);
 gboolean sk_policy_value_weekdays (const char *value, guint *ret_bits, SkPolicyTrouble *);
 
+gboolean sk_policy_question_put (SkPolicyQuestion *, const char *untrusted_key, const char *untrusted_value,
+                                 SkPolicyTrouble *);
+
 /* -- the set (set.c) --------------------------------------------------------------------------------------
  */
 
 /* Empty; refuses everything. */
 SkPolicySet *sk_policy_set_new (void);
 /* scope: "", "orgs/ORG" or "orgs/ORG/sections/SECTION". Files have to come in the order of their names. After
- * an error the set is good for nothing but freeing. */
+ * an error the set has no rules left, and refuses everything. */
 gboolean sk_policy_set_add_file (SkPolicySet *, const char *scope, const char *name,
                                  const char *untrusted_text, gsize length,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;

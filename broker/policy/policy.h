@@ -192,6 +192,22 @@ SkPolicyVerdict *sk_policy_decide (const SkPolicySet *, const SkPolicyQuestion *
 /* One line a rule that was looked at, and then the decision; new string. */
 char *sk_policy_explain (const SkPolicySet *, const SkPolicyQuestion *, gboolean japanese);
 
+/* -- administrators' tests ----------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  char *name; /* the section's */
+  gboolean passed;
+  char *expected, *got; /* "hold", or what differs: "reason = too-large" */
+  char *rule;           /* that decided */
+} SkPolicyTest;
+void sk_policy_test_free (SkPolicyTest *);
+/* A file of described questions with what is expected (policies/README.md): GPtrArray of SkPolicyTest, at
+ * least one; or NULL with an error like sk_policy_load()'s. */
+GPtrArray *sk_policy_test_run (const SkPolicySet *, const char *file, const char *untrusted_text,
+                               gsize length, GError **error);
+
 /* Inspection profiles, lenient first; NULL at the end. */
 extern const char *const sk_policy_profiles[];
 /* Whether content that was inspected with one is good for a verdict that wants the other. */

@@ -222,18 +222,27 @@ static gboolean (*const setters[]) (SkPolicyQuestion *, const char *, SkPolicyTr
 G_STATIC_ASSERT (G_N_ELEMENTS (setters) + 1 == G_N_ELEMENTS (sk_policy_question_keys));
 
 gboolean
+sk_policy_question_put (SkPolicyQuestion *q, const char *untrusted_key, const char *untrusted_value,
+                        SkPolicyTrouble *trouble)
+{
+  for (guint i = 0; sk_policy_question_keys[i]; i++)
+    if (strcmp (sk_policy_question_keys[i], untrusted_key) == 0)
+      {
+        sk_policy_trouble (trouble, "the value is not valid", "値が正しくありません");
+        return g_utf8_validate (untrusted_value, -1, NULL) && setters[i](q, untrusted_value, trouble);
+      }
+  return sk_policy_trouble (trouble, "a question has no such key; see the key reference",
+                            "質問にないキーです。キーの一覧を確認してください");
+}
+
+gboolean
 sk_policy_question_set (SkPolicyQuestion *q, const char *untrusted_key, const char *untrusted_value,
                         GError **error)
 {
-  SkPolicyTrouble trouble = { "the value is not valid", "値が正しくありません" };
-  for (guint i = 0; sk_policy_question_keys[i]; i++)
-    if (strcmp (sk_policy_question_keys[i], untrusted_key) == 0)
-      return (g_utf8_validate (untrusted_value, -1, NULL) && setters[i](q, untrusted_value, &trouble))
-             || sk_policy_fail (error, SK_ERROR_INVALID, untrusted_key, 0, trouble.en, trouble.ja,
-                                untrusted_value);
-  return sk_policy_fail (error, SK_ERROR_INVALID, untrusted_key, 0,
-                         "a question has no such key; see the key reference",
-                         "質問にないキーです。キーの一覧を確認してください", "");
+  SkPolicyTrouble trouble;
+  return sk_policy_question_put (q, untrusted_key, untrusted_value, &trouble)
+         || sk_policy_fail (error, SK_ERROR_INVALID, untrusted_key, 0, trouble.en, trouble.ja,
+                            untrusted_value);
 }
 
 void

@@ -43,9 +43,9 @@ sk_policy_fail (GError **error, SkErrorCode code, const char *file, guint number
 {
   g_autofree char *what = quote (untrusted_what ? untrusted_what : "");
   g_autofree char *place = number ? g_strdup_printf ("%s:%u", file, number) : g_strdup (file);
-  const char *colon = *what ? ": " : "";
-  g_set_error (error, SK_ERROR, code, "%s: %s%s%s / %s: %s%s%s", place, en, colon, what, place, ja, colon,
-               what);
+  g_autofree char *quoted_en = *what ? g_strdup_printf ("\"%s\": ", what) : g_strdup ("");
+  g_autofree char *quoted_ja = *what ? g_strdup_printf ("「%s」: ", what) : g_strdup ("");
+  g_set_error (error, SK_ERROR, code, "%s: %s%s / %s: %s%s", place, quoted_en, en, place, quoted_ja, ja);
   return FALSE;
 }
 

@@ -12,6 +12,7 @@ struct _SkPolicySet
   GChecksum *checksum;
   char *version;
   guint files, rules;
+  gboolean broken;
 };
 
 SkPolicySet *
@@ -72,9 +73,9 @@ count_file (SkPolicySet *set, const char *file, guint rules, GError **error)
   return TRUE;
 }
 
-gboolean
-sk_policy_set_add_file (SkPolicySet *set, const char *scope, const char *name, const char *untrusted_text,
-                        gsize length, GError **error)
+static gboolean
+add_file (SkPolicySet *set, const char *scope, const char *name, const char *untrusted_text, gsize length,
+          GError **error)
 {
   g_autofree char *file = *scope ? g_strdup_printf ("%s/%s", scope, name) : g_strdup (name);
   g_autofree char *stem = g_strndup (file, strlen (file) - strlen (".policy"));
@@ -93,6 +94,22 @@ sk_policy_set_add_file (SkPolicySet *set, const char *scope, const char *name, c
     }
   add_to_version (set, file, untrusted_text, length);
   return TRUE;
+}
+
+/* Half a set is none: the rule that would have refused may be the one that could not be read. */
+gboolean
+sk_policy_set_add_file (SkPolicySet *set, const char *scope, const char *name, const char *untrusted_text,
+                        gsize length, GError **error)
+{
+  if (!set->broken && add_file (set, scope, name, untrusted_text, length, error))
+    return TRUE;
+  if (set->broken)
+    sk_policy_fail (error, SK_ERROR_INVALID, name, 0, "a file before this one could not be read",
+                    "この前のファイルを読み取れませんでした", "");
+  set->broken = TRUE;
+  g_ptr_array_set_size (set->names, 0);
+  g_hash_table_remove_all (set->scopes);
+  return FALSE;
 }
 
 void

@@ -285,7 +285,7 @@ test_file_limit (void)
 static void
 test_list_limit (void)
 {
-  GString *text = g_string_new ("[a]\n" ALLOW "user = u");
+  g_autoptr (GString) text = g_string_new ("[a]\n" ALLOW "user = u");
   for (guint i = 1; i < SK_POLICY_LIST_MAX; i++)
     g_string_append_printf (text, ",u%u", i);
   g_autoptr (SkPolicySet) set = load_text (text->str, NULL);
@@ -295,16 +295,15 @@ test_list_limit (void)
   g_autoptr (SkPolicySet) over = load_text (text->str, &error);
   g_assert_null (over);
   assert_message (error, "10-x.policy:3: ", "more than 64 elements");
-  g_string_free (text, TRUE);
 }
 
-/* Files and rules count over the whole set. */
+/* Rules count over the whole set. */
 static void
-test_set_limits (void)
+test_rules_limit (void)
 {
   g_autoptr (SkPolicySet) set = sk_policy_set_new ();
   g_autoptr (GError) error = NULL;
-  GString *text = g_string_new (NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
   for (guint i = 0; i < SK_POLICY_RULES_MAX / 4; i++)
     g_string_append_printf (text, "[r%u]\n" ALLOW, i);
   for (guint i = 0; i < 4; i++)
@@ -315,15 +314,36 @@ test_set_limits (void)
   g_assert_cmpuint (sk_policy_set_rules (set), ==, SK_POLICY_RULES_MAX);
   g_assert_false (sk_policy_set_add_file (set, "", "20-x.policy", "[a]\n" ALLOW, 19, &error));
   assert_message (error, "20-x.policy: ", "more than 4096 rules");
-  g_clear_error (&error);
-  g_string_free (text, TRUE);
-  for (guint i = 4; i < SK_POLICY_FILES_MAX; i++)
+}
+
+static void
+test_files_limit (void)
+{
+  g_autoptr (SkPolicySet) set = sk_policy_set_new ();
+  g_autoptr (GError) error = NULL;
+  for (guint i = 0; i < SK_POLICY_FILES_MAX; i++)
     {
       g_autofree char *name = g_strdup_printf ("20-x%u.policy", i);
-      g_assert_true (sk_policy_set_add_file (set, "orgs/b", name, "", 0, &error));
+      g_assert_true (sk_policy_set_add_file (set, i % 2 ? "" : "orgs/a", name, "", 0, &error));
     }
   g_assert_false (sk_policy_set_add_file (set, "", "30-x.policy", "", 0, &error));
   assert_message (error, "30-x.policy: ", "more than 512 files");
+}
+
+/* Half a set is none: what was read before the bad file does not count, and nothing can be added to it. */
+static void
+test_broken_set (void)
+{
+  g_autoptr (SkPolicySet) set = sk_policy_set_new ();
+  g_autoptr (GError) error = NULL;
+  g_assert_true (sk_policy_set_add_file (set, "", "10-x.policy", "[a]\n" ALLOW, 19, &error));
+  expect (set, "kind=text", SK_POLICY_ALLOW, "10-x:a", NULL);
+  g_assert_false (sk_policy_set_add_file (set, "orgs/town", "10-x.policy", "?", 1, &error));
+  expect (set, "kind=text", SK_POLICY_REFUSE, "", "no-rule");
+  g_clear_error (&error);
+  g_assert_false (sk_policy_set_add_file (set, "", "20-x.policy", "[a]\n" ALLOW, 19, &error));
+  assert_message (error, "20-x.policy: ", "a file before this one");
+  expect (set, "kind=text", SK_POLICY_REFUSE, "", "no-rule");
 }
 
 /* -- which rule answers
@@ -812,6 +832,69 @@ test_bad_questions (void)
     }
 }
 
+static const struct
+{
+  const char *text;
+  guint line;
+  const char *en;
+} bad_tests[] = {
+  { "", 0, "no test in it" },
+  { "[a]\nkind = text\nexpect = allow\n", 1, "write direction and kind" },
+  { "[a]\ndirection = import\nkind = text\n", 1, "nothing is expected" },
+  { "[a]\ndirection = import\nkind = text\nexpect = pass\n", 1, "nothing is expected" },
+  { "[a]\ndirection = import\nkind = text\ncolour = red\nexpect = allow\n", 4, "no such key" },
+  { "[a]\ndirection = import\nkind = text\nbytes = x\nexpect = allow\n", 4, "not a size" },
+};
+
+static void
+test_bad_tests (void)
+{
+  g_autoptr (SkPolicySet) set = load_text ("[a]\n" ALLOW, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (bad_tests); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GPtrArray) tests
+          = sk_policy_test_run (set, "x.tests", bad_tests[i].text, strlen (bad_tests[i].text), &error);
+      g_autofree char *place
+          = bad_tests[i].line ? g_strdup_printf ("x.tests:%u: ", bad_tests[i].line) : g_strdup ("x.tests: ");
+      g_assert_null (tests);
+      assert_message (error, place, bad_tests[i].en);
+    }
+}
+
+/* Every expectation can fail, and says how. */
+static void
+test_tests (void)
+{
+  static const char text[]
+      = "[ok]\ndirection = import\nkind = text\nexpect = hold\nexpect-rule = 10-x:a\n"
+        "expect-profile = strict\nexpect-approvers = role:a, user:b, role:c\n"
+        "[action]\ndirection = import\nkind = text\nexpect = allow\n"
+        "[rule]\ndirection = import\nkind = text\nexpect = hold\nexpect-rule = 10-x:b\n"
+        "[reason]\ndirection = import\nkind = url\nexpect = refuse\nexpect-reason = telework\n"
+        "[who]\ndirection = import\nkind = text\nexpect = hold\nexpect-approvers = role:a\n"
+        "[profile]\ndirection = import\nkind = text\nexpect = hold\nexpect-profile = standard\n";
+  static const char *const got[] = { "hold",
+                                     "hold",
+                                     "rule = 10-x:a",
+                                     "reason = no-rule",
+                                     "approvers = role:a, user:b, role:c",
+                                     "profile = strict" };
+  g_autoptr (SkPolicySet) set = load_text ("[a]\nkind = text\naction = hold\nprofile = strict\n"
+                                           "stage-1 = role:a, user:b\nstage-2 = role:c\n",
+                                           NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) tests = sk_policy_test_run (set, "x.tests", text, strlen (text), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tests->len, ==, G_N_ELEMENTS (got));
+  for (guint i = 0; i < tests->len; i++)
+    {
+      const SkPolicyTest *test = tests->pdata[i];
+      g_assert_true (test->passed == (i == 0));
+      g_assert_cmpstr (test->got, ==, got[i]);
+    }
+}
+
 static void
 test_question_time (void)
 {
@@ -858,7 +941,9 @@ main (int argc, char **argv)
   g_test_add_func ("/policy/limit/line", test_line_limit);
   g_test_add_func ("/policy/limit/file", test_file_limit);
   g_test_add_func ("/policy/limit/list", test_list_limit);
-  g_test_add_func ("/policy/limit/set", test_set_limits);
+  g_test_add_func ("/policy/limit/rules", test_rules_limit);
+  g_test_add_func ("/policy/limit/files", test_files_limit);
+  g_test_add_func ("/policy/folder/broken", test_broken_set);
   g_test_add_func ("/policy/match/first", test_first_match);
   g_test_add_func ("/policy/match/no-rules", test_no_rules);
   g_test_add_func ("/policy/match/conditions", test_conditions);
@@ -878,6 +963,8 @@ main (int argc, char **argv)
   g_test_add_func ("/policy/folder/bad", test_bad_folders);
   g_test_add_func ("/policy/folder/bad-files", test_bad_files_on_disk);
   g_test_add_func ("/policy/question/bad", test_bad_questions);
+  g_test_add_func ("/policy/tests/bad", test_bad_tests);
+  g_test_add_func ("/policy/tests/differences", test_tests);
   g_test_add_func ("/policy/question/time", test_question_time);
   return g_test_run ();
 }
