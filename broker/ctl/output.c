@@ -28,6 +28,9 @@ static const struct
   { "changed", "changed", "変更" },
   { "deleted", "deleted", "削除" },
   { "drained", "drained", "停止" },
+  { "added", "added", "追加" },
+  { "removed", "removed", "削除" },
+  { "moved", "moved", "移動" },
 };
 
 const char *
