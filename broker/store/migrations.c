@@ -43,6 +43,27 @@ const char *const sk_migrations[] = {
 
   /* 6: whether what is shown is kept. */
   "ALTER TABLE pools ADD COLUMN recording INTEGER NOT NULL DEFAULT 0;",
+
+  /* 7: what happened. The hash covers a digest of the details, so that they can be let go of after their time
+   * and the chain still holds; nothing else of a row ever changes. */
+  "CREATE TABLE audit (organisation TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
+  "  actor TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL, matter TEXT NOT NULL,"
+  "  details TEXT NOT NULL, details_hash TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL,"
+  "  PRIMARY KEY (organisation, seq));"
+  "CREATE INDEX audit_object ON audit (object);"
+  "CREATE INDEX audit_matter ON audit (matter) WHERE matter <> '';"
+  "CREATE INDEX audit_time ON audit (time);"
+  "CREATE TRIGGER audit_grows BEFORE UPDATE ON audit WHEN NEW.organisation <> OLD.organisation "
+  "  OR NEW.seq <> OLD.seq OR NEW.time <> OLD.time OR NEW.actor <> OLD.actor OR NEW.action <> OLD.action "
+  "  OR NEW.object <> OLD.object OR NEW.matter <> OLD.matter OR NEW.details_hash <> OLD.details_hash "
+  "  OR NEW.prev <> OLD.prev OR NEW.hash <> OLD.hash OR NEW.details <> '' "
+  "BEGIN SELECT RAISE (ABORT, 'the audit trail only grows'); END;"
+  "CREATE TRIGGER audit_stays BEFORE DELETE ON audit "
+  "BEGIN SELECT RAISE (ABORT, 'the audit trail only grows'); END;"
+  "CREATE TABLE audit_checkpoints (organisation TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
+  "  hash TEXT NOT NULL, signature TEXT NOT NULL, PRIMARY KEY (organisation, seq));"
+  "CREATE TRIGGER audit_checkpoint_stays BEFORE DELETE ON audit_checkpoints "
+  "BEGIN SELECT RAISE (ABORT, 'checkpoints stay'); END;",
 };
 
 guint

@@ -76,8 +76,8 @@ const SkField sk_session_fields[] = {
   { NULL },
 };
 
-static void
-row_free (const SkField *fields, gpointer row)
+void
+sk_row_free (const SkField *fields, gpointer row)
 {
   if (!row)
     return;
@@ -87,8 +87,8 @@ row_free (const SkField *fields, gpointer row)
   g_free (row);
 }
 
-static gpointer
-row_copy (const SkField *fields, gconstpointer row, gsize size)
+gpointer
+sk_row_copy (const SkField *fields, gconstpointer row, gsize size)
 {
   gpointer copy = g_memdup2 (row, size);
   for (const SkField *f = fields; f->name; f++)
@@ -97,30 +97,15 @@ row_copy (const SkField *fields, gconstpointer row, gsize size)
   return copy;
 }
 
-#define DEFINE_ROW(Type, name)                                                                               \
-  void sk_##name##_free (Type *row)                                                                          \
-  {                                                                                                          \
-    row_free (sk_##name##_fields, row);                                                                      \
-  }                                                                                                          \
-  Type *sk_##name##_copy (const Type *row)                                                                   \
-  {                                                                                                          \
-    return row_copy (sk_##name##_fields, row, sizeof *row);                                                  \
-  }
+SK_DEFINE_ROW (SkImage, image)
+SK_DEFINE_ROW (SkPool, pool)
+SK_DEFINE_ROW (SkVm, vm)
+SK_DEFINE_ROW (SkSession, session)
 
-DEFINE_ROW (SkImage, image)
-DEFINE_ROW (SkPool, pool)
-DEFINE_ROW (SkVm, vm)
-DEFINE_ROW (SkSession, session)
-
-#define TABLE(Type, name, table)                                                                             \
-  {                                                                                                          \
-    table, sk_##name##_fields, sizeof (Type), (GDestroyNotify) sk_##name##_free                              \
-  }
-
-const SkTable sk_table_images = TABLE (SkImage, image, "images");
-const SkTable sk_table_pools = TABLE (SkPool, pool, "pools");
-const SkTable sk_table_vms = TABLE (SkVm, vm, "vms");
-const SkTable sk_table_sessions = TABLE (SkSession, session, "sessions");
+const SkTable sk_table_images = SK_TABLE (SkImage, image, "images");
+const SkTable sk_table_pools = SK_TABLE (SkPool, pool, "pools");
+const SkTable sk_table_vms = SK_TABLE (SkVm, vm, "vms");
+const SkTable sk_table_sessions = SK_TABLE (SkSession, session, "sessions");
 
 const char *
 sk_vm_state_word (SkVmState state)

@@ -94,8 +94,8 @@ sk_store_open (const char *path, GError **error)
 }
 
 /* A cached statement. Takes the text. */
-static sqlite3_stmt *
-prepare (SkStore *store, char *take_sql, GError **error)
+sqlite3_stmt *
+sk_store_prepare (SkStore *store, char *take_sql, GError **error)
 {
   g_autofree char *sql = take_sql;
   sqlite3_stmt *statement = g_hash_table_lookup (store->statements, sql);
@@ -208,7 +208,7 @@ step_and_reset (SkStore *store, sqlite3_stmt *statement, const char *what, GErro
 static gboolean
 put (SkStore *store, const SkTable *table, gconstpointer row, GError **error)
 {
-  sqlite3_stmt *statement = prepare (store, upsert_sql (table), error);
+  sqlite3_stmt *statement = sk_store_prepare (store, upsert_sql (table), error);
   if (!statement)
     return FALSE;
   for (int i = 0; table->fields[i].name; i++)
@@ -218,7 +218,7 @@ put (SkStore *store, const SkTable *table, gconstpointer row, GError **error)
 
 static gboolean delete (SkStore *store, const SkTable *table, const char *key, GError **error)
 {
-  sqlite3_stmt *statement = prepare (
+  sqlite3_stmt *statement = sk_store_prepare (
       store, g_strdup_printf ("DELETE FROM %s WHERE \"%s\" = ?", table->name, table->fields[0].name), error);
   if (!statement)
     return FALSE;
@@ -256,21 +256,43 @@ select_sql (const SkTable *table, const char *where)
   return g_string_free (g_steal_pointer (&sql), FALSE);
 }
 
-static GPtrArray *
-list (SkStore *store, const SkTable *table, const char *where, GError **error)
+GPtrArray *
+sk_store_list_rows (SkStore *store, const SkTable *table, const char *where, const char *const *values,
+                    GError **error)
 {
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func (table->free);
-  sqlite3_stmt *statement = prepare (store, select_sql (table, where), error);
+  sqlite3_stmt *statement = sk_store_prepare (store, select_sql (table, where), error);
   gpointer row = NULL;
   int r = SQLITE_ERROR;
   if (!statement)
     return NULL;
+  for (int i = 0; values && values[i]; i++)
+    sqlite3_bind_text (statement, i + 1, values[i], -1, SQLITE_TRANSIENT);
   while ((r = sqlite3_step (statement)) == SQLITE_ROW && (row = read_row (statement, table, error)))
     g_ptr_array_add (rows, row);
   if (r != SQLITE_DONE && r != SQLITE_ROW)
     sk_store_fail (store->db, table->name, error);
   sqlite3_reset (statement);
+  sqlite3_clear_bindings (statement);
   return r == SQLITE_DONE ? g_steal_pointer (&rows) : NULL;
+}
+
+static GPtrArray *
+list (SkStore *store, const SkTable *table, const char *where, GError **error)
+{
+  return sk_store_list_rows (store, table, where, NULL, error);
+}
+
+gboolean
+sk_store_delete_row (SkStore *store, const SkTable *table, const char *key, GError **error)
+{
+  return delete (store, table, key, error);
+}
+
+gboolean
+sk_store_put_row (SkStore *store, const SkTable *table, gconstpointer row, GError **error)
+{
+  return put (store, table, row, error);
 }
 
 gboolean
@@ -336,7 +358,7 @@ sk_store_sessions (SkStore *store, gboolean all, GError **error)
 static gboolean
 run (SkStore *store, const char *sql, GError **error)
 {
-  sqlite3_stmt *statement = prepare (store, g_strdup (sql), error);
+  sqlite3_stmt *statement = sk_store_prepare (store, g_strdup (sql), error);
   return statement && step_and_reset (store, statement, sql, error);
 }
 
@@ -345,10 +367,10 @@ static gboolean
 claim_row (SkStore *store, const SkVm *claimed, GError **error)
 {
   sqlite3_stmt *statement
-      = prepare (store,
-                 g_strdup ("UPDATE vms SET owner = ?, session = ?, state = 'attached', changed = ? "
-                           "WHERE id = ? AND owner = '' AND session = '' AND state = 'warm'"),
-                 error);
+      = sk_store_prepare (store,
+                          g_strdup ("UPDATE vms SET owner = ?, session = ?, state = 'attached', changed = ? "
+                                    "WHERE id = ? AND owner = '' AND session = '' AND state = 'warm'"),
+                          error);
   if (!statement)
     return FALSE;
   sqlite3_bind_text (statement, 1, claimed->owner, -1, SQLITE_TRANSIENT);
@@ -364,16 +386,35 @@ claim_row (SkStore *store, const SkVm *claimed, GError **error)
 }
 
 gboolean
+sk_store_begin (SkStore *store, GError **error)
+{
+  return run (store, "BEGIN IMMEDIATE", error);
+}
+
+gboolean
+sk_store_commit (SkStore *store, GError **error)
+{
+  return run (store, "COMMIT", error);
+}
+
+/* SQLite has rolled back already after some errors. */
+void
+sk_store_rollback (SkStore *store)
+{
+  if (!sqlite3_get_autocommit (store->db) && !run (store, "ROLLBACK", NULL))
+    sqlite3_exec (store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+gboolean
 sk_store_claim_vm (SkStore *store, const SkVm *claimed, const SkSession *session, GError **error)
 {
   g_return_val_if_fail (*claimed->owner && *claimed->session && claimed->state == SK_VM_ATTACHED, FALSE);
-  if (!run (store, "BEGIN IMMEDIATE", error))
+  if (!sk_store_begin (store, error))
     return FALSE;
   if (claim_row (store, claimed, error) && sk_store_put_session (store, session, error)
-      && run (store, "COMMIT", error))
+      && sk_store_commit (store, error))
     return TRUE;
-  if (!sqlite3_get_autocommit (store->db))
-    run (store, "ROLLBACK", NULL);
+  sk_store_rollback (store);
   return FALSE;
 }
 
@@ -384,7 +425,7 @@ sk_store_prune (SkStore *store, gint64 before, GError **error)
                                      "DELETE FROM sessions WHERE state = 'ended' AND changed < ?" };
   for (gsize i = 0; i < G_N_ELEMENTS (sql); i++)
     {
-      sqlite3_stmt *statement = prepare (store, g_strdup (sql[i]), error);
+      sqlite3_stmt *statement = sk_store_prepare (store, g_strdup (sql[i]), error);
       if (!statement)
         return FALSE;
       sqlite3_bind_int64 (statement, 1, before);
@@ -398,7 +439,7 @@ SkSession *
 sk_store_session (SkStore *store, const char *id, GError **error)
 {
   SkSession *row = NULL;
-  sqlite3_stmt *statement = prepare (store, select_sql (&sk_table_sessions, "WHERE id = ?"), error);
+  sqlite3_stmt *statement = sk_store_prepare (store, select_sql (&sk_table_sessions, "WHERE id = ?"), error);
   if (!statement)
     return NULL;
   sqlite3_bind_text (statement, 1, id, -1, SQLITE_TRANSIENT);

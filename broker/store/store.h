@@ -135,6 +135,12 @@ SkStore *sk_store_open (const char *path, GError **error);
 void sk_store_close (SkStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkStore, sk_store_close)
 
+/* Several calls as one: all of it is durable when the commit returns, or none. Not within one another
+ * (SK_ERROR_STORE). After a call or a commit that failed: rollback. */
+gboolean sk_store_begin (SkStore *, GError **) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sk_store_commit (SkStore *, GError **) G_GNUC_WARN_UNUSED_RESULT;
+void sk_store_rollback (SkStore *);
+
 /* Insert-or-replace by key; lists are ordered by creation. */
 gboolean sk_store_put_image (SkStore *, const SkImage *, GError **) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_store_put_pool (SkStore *, const SkPool *, GError **) G_GNUC_WARN_UNUSED_RESULT;
