@@ -16,6 +16,32 @@
 #define SK_AGENT_PING_SECONDS 5
 #define SK_AGENT_PING_MISSES 6
 
+/* One transfer's files and folders: what one person can still look through. */
+#define SK_FILE_ITEMS_MAX 10000
+/* A relative name with its folders, in bytes. */
+#define SK_FILE_NAME_MAX 1024
+/* 1 TiB: more than any guest's disk has. Policies ask for less. */
+#define SK_FILE_BYTES_MAX (G_GUINT64_CONSTANT (1) << 40)
+/* At once on one port, each way: a large file, a small one and a print-out do not wait for each other. */
+#define SK_FILE_OFFERS_MAX 4
+#define SK_FILE_PUTS_MAX 4
+/* Bytes under way without a credit: 15 ms of the port's 69 MB/s, several turns of an emulated guest. */
+#define SK_FILE_WINDOW (1024 * 1024)
+/* What an item costs of the window besides its bytes, so that empty files are held back like full ones. */
+#define SK_FILE_ITEM_COST 1024
+/* A DATA frame has so many bytes, unless it is the last of its item: tiny ones would cost a frame a byte. */
+#define SK_FILE_DATA_MIN 4096
+/* One write of virtio-serial takes 32 KiB whole: frame and DATA's own fields come off. */
+#define SK_FILE_DATA_MAX (32768 - SK_FRAME_HEADER - 12)
+/* A credit may wait until so much is to be said, or all: credits are not a flood either. */
+#define SK_FILE_CREDIT_STEP (64 * 1024)
+#define SK_FILE_LATER_SECONDS 5
+/* Slow is 16 KiB a minute while the window is open: an emulated guest sends that in a millisecond. */
+#define SK_FILE_SLOW_SECONDS 60
+#define SK_FILE_SLOW_BYTES (16 * 1024)
+#define SK_FILE_KEY_LENGTH 32
+#define SK_FILE_ID_MAX 64
+
 /* Agent port. id: request id, echoed in the answer. */
 enum
 {
@@ -34,7 +60,39 @@ enum
   SK_AGENT_INVENTORY = 16,    /* doctor: what devices, disks, mounts, interfaces and routes are there */
   SK_AGENT_SCALE = 18,        /* q percent that programs draw at, 100 to 500 */
   SK_AGENT_INVENTORY_LIST = 17, /* l lines "class: text" */
+
+  /* Files out of the guest. id: the offer's, chosen by the guest, larger than any before on this connection.
+   */
+  SK_FILE_OFFER = 21, /* u items, t bytes in all; s key, s kind */
+  SK_FILE_OFFER_REPLY
+  = 20,                  /* y SkFileVerdict, u item and t offset to go on with, u window; s text for people */
+  SK_FILE_ITEM = 23,     /* u index, t size; s relative name */
+  SK_FILE_DATA = 25,     /* u index, t offset; b bytes */
+  SK_FILE_ITEM_END = 27, /* u index; s SHA-256 or "" */
+  SK_FILE_OFFER_END = 29,  /* all items were sent */
+  SK_FILE_CREDIT = 22,     /* t taken since OFFER_REPLY, in all */
+  SK_FILE_OFFER_STOP = 24, /* host: y SkFileVerdict; s text. Answered with OFFER_GONE */
+  SK_FILE_OFFER_GONE = 31, /* guest: s text. Nothing of this offer follows */
+  SK_FILE_STATUS = 26,     /* s key, s state word, s text: later, for people; id 0 */
+  /* Files into the guest. id: the put's, chosen by the host, larger than any before on this connection. */
+  SK_FILE_PUT = 28,        /* u items, t bytes in all; s transfer */
+  SK_FILE_PUT_REPLY = 33,  /* y SkFileVerdict, u item and t offset to go on with, u window; s text */
+  SK_FILE_PUT_ITEM = 30,   /* u index, t size; s relative name, s SHA-256 */
+  SK_FILE_PUT_DATA = 32,   /* u index, t offset; b bytes */
+  SK_FILE_PUT_END = 34,    /* all items were sent */
+  SK_FILE_PUT_CREDIT = 35, /* t taken since PUT_REPLY, in all */
+  SK_FILE_PUT_DONE = 37,   /* guest: all of it is durable and in its place */
+  SK_FILE_PUT_STOP = 36,   /* host: s text. Answered with PUT_GONE */
+  SK_FILE_PUT_GONE = 39,   /* guest: s text. It cannot, or was stopped */
 };
+
+typedef enum
+{
+  SK_FILE_TAKE = 1,   /* go on */
+  SK_FILE_HAVE = 2,   /* whole and durable already */
+  SK_FILE_REFUSE = 3, /* for good; the text says why */
+  SK_FILE_LATER = 4,  /* offer again after SK_FILE_LATER_SECONDS */
+} SkFileVerdict;
 
 typedef enum
 {
@@ -46,6 +104,15 @@ typedef enum
 } SkProbe;
 
 extern const SkMessageSpec sk_agent_messages[];
+
+/* Whether a type is one of the file messages. */
+gboolean sk_file_is_message (guint16 type);
+/* "file", "print", "url". */
+gboolean sk_file_kind_is_known (const char *untrusted_kind);
+/* n lower-case hex digits. */
+gboolean sk_file_is_hex (const char *untrusted_text, gsize n);
+/* A transfer's id: 1 to SK_FILE_ID_MAX of [0-9a-f-]. */
+gboolean sk_file_is_id (const char *untrusted_text);
 
 /* RDP port: same frames; id = connection id. One connection at a time: that is all the screen needs. */
 enum

@@ -66,6 +66,10 @@ read_field (SkReader *r, char letter, guint max, SkMessage *m, gsize *n, gsize *
     case 'l':
       m->list = read_list (r, max);
       break;
+    case 'b':
+      m->bytes_length = r->length - r->position;
+      m->bytes = sk_reader_bytes (r, m->bytes_length);
+      break;
     default:
       g_assert_not_reached (); /* our own table */
     }
@@ -137,6 +141,10 @@ write_field (GByteArray *out, char letter, guint max, const SkMessage *m, gsize 
       if (!string_fits (text, max))
         return FALSE;
       sk_write_string (out, text);
+      return TRUE;
+    case 'b':
+      if (m->bytes_length > 0)
+        g_byte_array_append (out, m->bytes, (guint) m->bytes_length);
       return TRUE;
     default:
       return write_list (out, m->list, max);

@@ -2,7 +2,8 @@
  * allowed. The same encoder and decoder serve the agent port and the workers' control sockets.
  *
  * A row's format, one letter a field, in order:  y u8 · q u16 · u u32 · t u64 · s string · l list of strings
- * (u16 count; at most one, last).  Numbers land in n[] and strings in s[] in their order. */
+ * (u16 count; at most one, last) · b all the bytes that remain (at most one, last).  Numbers land in n[] and
+ * strings in s[] in their order. */
 #pragma once
 #include <gio/gio.h>
 
@@ -37,6 +38,9 @@ typedef struct
   guint64 n[SK_MESSAGE_NUMBERS];
   char *s[SK_MESSAGE_STRINGS];
   char **list; /* NULL-terminated or NULL */
+  /* Borrowed: decoded, they are valid as long as the body that was decoded. */
+  const guint8 *bytes;
+  gsize bytes_length;
 } SkMessage;
 
 void sk_message_clear (SkMessage *m);

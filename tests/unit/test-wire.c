@@ -128,10 +128,10 @@ check_table (const SkMessageSpec *table, guint64 numbers)
       g_assert_cmpint (table->type % 2 == 0, ==, table->direction == SK_FROM_HOST);
       for (const char *f = table->format; *f; f++)
         {
-          g_assert_nonnull (strchr ("yqutsl", *f));
+          g_assert_nonnull (strchr ("yqutslb", *f));
           n += strchr ("yqut", *f) != NULL;
           s += *f == 's';
-          g_assert_true (*f != 'l' || f[1] == '\0');
+          g_assert_true (!strchr ("lb", *f) || f[1] == '\0');
         }
       g_assert_cmpuint (n, <=, SK_MESSAGE_NUMBERS);
       g_assert_cmpuint (s, <=, SK_MESSAGE_STRINGS);
@@ -153,6 +153,53 @@ decode_agent (guint16 type, const void *body, gsize length, GError **error)
 {
   g_auto (SkMessage) m = { 0 };
   return sk_message_decode (sk_agent_messages, SK_FROM_PEER, type, 0, body, length, &m, error);
+}
+
+/* The rest of the body, borrowed: also none of it. */
+static void
+test_bytes (void)
+{
+  g_autoptr (GByteArray) body = g_byte_array_new ();
+  const SkMessage out = { .type = SK_FILE_DATA,
+                          .n = { 9999, SK_FILE_BYTES_MAX },
+                          .bytes = (const guint8 *) "\0bytes\377",
+                          .bytes_length = 7 };
+  g_auto (SkMessage) in = { 0 };
+  g_assert_true (sk_message_encode (sk_agent_messages, &out, body, NULL));
+  g_assert_cmpuint (body->len, ==, 12 + 7);
+  g_assert_true (
+      sk_message_decode (sk_agent_messages, SK_FROM_PEER, SK_FILE_DATA, 1, body->data, body->len, &in, NULL));
+  g_assert_cmpuint (in.n[1], ==, SK_FILE_BYTES_MAX);
+  g_assert_cmpmem (in.bytes, in.bytes_length, out.bytes, out.bytes_length);
+  g_assert_true (in.bytes == body->data + 12);
+  sk_message_clear (&in);
+  g_assert_true (
+      sk_message_decode (sk_agent_messages, SK_FROM_PEER, SK_FILE_DATA, 1, body->data, 12, &in, NULL));
+  g_assert_cmpuint (in.bytes_length, ==, 0);
+  g_assert_false (
+      sk_message_decode (sk_agent_messages, SK_FROM_PEER, SK_FILE_DATA, 1, body->data, 11, &in, NULL));
+}
+
+static void
+test_file_words (void)
+{
+  g_autofree char *longest = g_strnfill (SK_FILE_ID_MAX, 'a');
+  g_autofree char *longer = g_strnfill (SK_FILE_ID_MAX + 1, 'a');
+  g_assert_true (sk_file_kind_is_known ("print"));
+  g_assert_false (sk_file_kind_is_known ("clipboard"));
+  g_assert_false (sk_file_kind_is_known (""));
+  g_assert_true (sk_file_is_hex ("0123456789abcdef", 16));
+  g_assert_false (sk_file_is_hex ("0123456789ABCDEF", 16));
+  g_assert_false (sk_file_is_hex ("0123456789abcde", 16));
+  g_assert_true (sk_file_is_id ("a-1"));
+  g_assert_true (sk_file_is_id (longest));
+  g_assert_false (sk_file_is_id (longer));
+  g_assert_false (sk_file_is_id (""));
+  g_assert_false (sk_file_is_id ("../a"));
+  for (const SkMessageSpec *spec = sk_agent_messages; spec->type; spec++)
+    g_assert_cmpint (sk_file_is_message (spec->type), ==, spec->type >= 20);
+  /* A DATA frame of the largest size is one write of virtio-serial. */
+  g_assert_cmpuint (SK_FRAME_HEADER + 12 + SK_FILE_DATA_MAX, ==, 32768);
 }
 
 static void
@@ -234,6 +281,8 @@ main (int argc, char **argv)
   g_test_add_func ("/wire/frame/seek", test_frame_seek);
   g_test_add_func ("/wire/tables", test_tables);
   g_test_add_func ("/wire/decode", test_decode_refuses);
+  g_test_add_func ("/wire/bytes", test_bytes);
+  g_test_add_func ("/wire/file-words", test_file_words);
   g_test_add_func ("/wire/encode", test_encode_limits);
   g_test_add_func ("/wire/packets", test_packets_and_permits);
   return g_test_run ();
