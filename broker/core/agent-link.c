@@ -13,7 +13,8 @@
 #define RETRY_MS 200
 /* An agent that boots is asked every second; one that is up answers within the beat. */
 #define BEAT_MS 1000
-/* A well-behaved agent sends a handful of frames a second; an inventory is one frame. */
+/* A well-behaved agent sends a handful of frames a second; an inventory is one frame. Files' contents are not
+ * counted: their window holds them back. */
 #define FRAMES_PER_SECOND_MAX 200
 /* A greeting waits in the port until the guest has booted and reads it, so it is not repeated while nothing
  * at all was heard: each one is answered with three frames, all at once. This often in case it was lost with
@@ -64,11 +65,14 @@ static void connect_port (SkPortLink *self);
 static void
 disconnect_port (SkPortLink *self)
 {
+  const gboolean was_up = self->up;
   g_clear_handle_id (&self->in_source, g_source_remove);
   g_clear_handle_id (&self->out_source, g_source_remove);
   sk_clear_fd (&self->fd);
   g_byte_array_set_size (self->unsent, 0);
   self->up = FALSE;
+  if (was_up)
+    sk_agent_link_emit_down (SK_AGENT_LINK (self));
 }
 
 /* Takes the call out of the table first: its answer may drop the link. */
@@ -149,9 +153,12 @@ static gboolean
 on_writable (gint fd, GIOCondition condition, gpointer data)
 {
   g_autoptr (SkPortLink) self = g_object_ref (data);
-  if (flush (self) && self->unsent->len > 0)
+  const gboolean ok = flush (self);
+  if (ok && self->unsent->len > 0)
     return G_SOURCE_CONTINUE;
   self->out_source = 0;
+  if (ok)
+    sk_agent_link_emit_writable (SK_AGENT_LINK (self));
   return G_SOURCE_REMOVE;
 }
 
@@ -214,6 +221,14 @@ take_answer (SkPortLink *self, const SkMessage *m)
 }
 
 static void
+take_file (SkPortLink *self, const SkMessage *m)
+{
+  const char *broken = sk_agent_link_emit_file (SK_AGENT_LINK (self), m);
+  if (broken)
+    lose (self, broken);
+}
+
+static void
 take_message (SkPortLink *self, const SkMessage *m)
 {
   if (m->type == SK_AGENT_HELLO_ACK)
@@ -240,8 +255,20 @@ take_message (SkPortLink *self, const SkMessage *m)
         lose (self, "the guest's agent answered a ping that was not sent");
       break;
     default: /* RESULT, INVENTORY_LIST: the table has no other type from the guest */
-      take_answer (self, m);
+      if (sk_file_is_message (m->type))
+        take_file (self, m);
+      else
+        take_answer (self, m);
     }
+}
+
+/* Whether guest-files.c holds them back, so that there may be many. */
+static gboolean
+is_metered (SkPortLink *self, guint16 type)
+{
+  return self->up && sk_agent_link_carries_files (SK_AGENT_LINK (self))
+         && (type == SK_FILE_ITEM || type == SK_FILE_DATA || type == SK_FILE_ITEM_END
+             || type == SK_FILE_PUT_CREDIT);
 }
 
 static void
@@ -250,7 +277,9 @@ take_frame (SkPortLink *self, const SkFrame *frame)
   g_autoptr (GError) error = NULL;
   g_auto (SkMessage) m = { 0 };
   gint64 second = self->heard / G_USEC_PER_SEC;
-  self->frames = second == self->second ? self->frames + 1 : 1;
+  if (second != self->second)
+    self->frames = 0;
+  self->frames += is_metered (self, frame->type) ? 0 : 1;
   self->second = second;
   if (self->frames > FRAMES_PER_SECOND_MAX)
     lose (self, "the guest's agent sends too much");
@@ -431,6 +460,18 @@ call_agent (SkAgentLink *link, const SkMessage *message, guint timeout_ms, SkAge
   g_hash_table_insert (self->calls, GUINT_TO_POINTER (call->id), call);
 }
 
+static gboolean
+send_file (SkAgentLink *link, const SkMessage *message, GError **error)
+{
+  return send_message (SK_PORT_LINK (link), message, error);
+}
+
+static gsize
+unsent (SkAgentLink *link)
+{
+  return SK_PORT_LINK (link)->unsent->len;
+}
+
 static void
 sk_port_link_dispose (GObject *object)
 {
@@ -463,6 +504,8 @@ sk_port_link_class_init (SkPortLinkClass *klass)
   link->set_running = set_running;
   link->is_up = is_up;
   link->call = call_agent;
+  link->send_file = send_file;
+  link->unsent = unsent;
 }
 
 static void

@@ -41,8 +41,8 @@ typedef struct
 } SkGuestFilesListener;
 
 /* Listens on the link (kept by reference). clock: NULL for the real one. */
-SkGuestFiles *sk_guest_files_new (SkAgentLink *link, SkClock *clock,
-                                  const SkGuestFilesListener *listener, gpointer data);
+SkGuestFiles *
+sk_guest_files_new (SkAgentLink *link, SkClock *clock, const SkGuestFilesListener *listener, gpointer data);
 /* Offers end without a callback; puts end with SK_ERROR_CANCELLED. */
 void sk_guest_files_free (SkGuestFiles *files);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkGuestFiles, sk_guest_files_free)
