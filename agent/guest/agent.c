@@ -1,6 +1,7 @@
 #include "agent.h"
 #include "common/error.h"
 #include "common/log.h"
+#include "files-relay.h"
 #include "inventory.h"
 #include "probe.h"
 #include "readiness.h"
@@ -27,7 +28,8 @@ struct _SkAgent
   SkPort *port;
   SkReadiness *readiness;
   SkSession *session;
-  gboolean greeted; /* HELLO was answered on this connection of the host */
+  SkFilesRelay *files; /* NULL: a machine without one */
+  gboolean greeted;    /* HELLO was answered on this connection of the host */
   char *boot_id;
   char *user, *password; /* once READY */
   gboolean browser_ready;
@@ -80,6 +82,8 @@ handle_hello (SkAgent *agent, const SkMessage *m)
   agent->greeted = common;
   say (agent, &ack);
   say_readiness (agent);
+  if (agent->files)
+    sk_files_relay_set_host (agent->files, common);
 }
 
 static void
@@ -185,6 +189,13 @@ handle_message (SkAgent *agent, const SkMessage *m)
     }
 }
 
+static void
+handle_file (SkAgent *agent, const SkFrame *frame)
+{
+  if (agent->files)
+    sk_files_relay_take (agent->files, frame);
+}
+
 /* ---- events ---- */
 
 static void
@@ -205,6 +216,8 @@ on_frame (SkPort *port, const SkFrame *frame, gpointer data)
     }
   else if (m.type == SK_AGENT_HELLO)
     handle_hello (agent, &m);
+  else if (agent->greeted && sk_file_is_message (m.type))
+    handle_file (agent, frame);
   else if (agent->greeted)
     handle_message (agent, &m);
 }
@@ -212,12 +225,18 @@ on_frame (SkPort *port, const SkFrame *frame, gpointer data)
 static void
 on_lost (SkPort *port, gpointer data)
 {
-  ((SkAgent *) data)->greeted = FALSE;
+  SkAgent *agent = data;
+  agent->greeted = FALSE;
+  if (agent->files)
+    sk_files_relay_set_host (agent->files, FALSE);
 }
 
 static void
 on_writable (SkPort *port, gpointer data)
 {
+  SkAgent *agent = data;
+  if (agent->files)
+    sk_files_relay_run (agent->files);
 }
 
 static void
@@ -280,6 +299,10 @@ sk_agent_new (const SkAgentMachine *machine, GError **error)
     agent->port = sk_port_new_for_fd (SK_AGENT_PORT, machine->port_fd, &port_events, agent);
   else
     agent->port = sk_port_new (SK_AGENT_PORT, machine->port_path, &port_events, agent);
+  if (machine->files_path)
+    agent->files = sk_files_relay_new (machine->files_path, machine->session_uid, agent->port, error);
+  if (machine->files_path && !agent->files)
+    return NULL;
   return g_steal_pointer (&agent);
 }
 
@@ -288,6 +311,7 @@ sk_agent_free (SkAgent *agent)
 {
   if (!agent)
     return;
+  sk_files_relay_free (agent->files);
   sk_port_free (agent->port);
   sk_readiness_free (agent->readiness);
   sk_session_free (agent->session);

@@ -1,5 +1,6 @@
 /* sekisho-agent: the guest's end of the agent port. It answers; it never starts anything but READY and
- * BROWSER_READY. What it must know of the machine comes in a table, so that a test is a machine too. */
+ * BROWSER_READY, and passes on what sekisho-files says. What it must know of the machine comes in a table, so
+ * that a test is a machine too. */
 #pragma once
 #include "port.h"
 
@@ -12,6 +13,7 @@ typedef struct
   guint16 tcp_port;           /* the RDP server's */
   const char *session_path;   /* unix socket for sekisho-session */
   uid_t session_uid;          /* whose it is */
+  const char *files_path;     /* unix socket for sekisho-files, or NULL */
   const char *root;           /* prefix of /sys and /proc for the inventory */
   gint64 (*clock_now) (void); /* microseconds since 1970 */
   gboolean (*clock_set) (gint64 us);

@@ -28,6 +28,7 @@ const SkAgentMachine sk_agent_machine = {
   .tcp_port = 3389,
   .session_path = "/run/sekisho-agent/session.sock",
   .session_uid = 1000, /* user sekisho of the image (image/customize) */
+  .files_path = "/run/sekisho-agent/files.sock",
   .root = "",
   .clock_now = g_get_real_time,
   .clock_set = clock_set,

@@ -428,7 +428,8 @@ def build_all(steps, suites, wants_image):
     build = os.path.join(TOP, "packaging/build")
     image = None
     if wants_image:
-        if not steps.run("build-guest", build, "--werror", "agent/guest/sekisho-agent", "agent/guest/sekisho-session"):
+        if not steps.run("build-guest", build, "--werror", "agent/guest/sekisho-agent", "agent/guest/sekisho-session",
+                         "agent/guest/sekisho-files"):
             return False, None
         image = start_image(steps)
     if not steps.run("build", build, "--werror"):

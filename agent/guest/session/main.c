@@ -36,7 +36,7 @@ typedef struct
   char *profile;
   gboolean painted, input_method;
   SkGuestSound *sound;
-  gboolean sound_tried;
+  gboolean sound_tried, files_started;
 } Desktop;
 
 typedef struct
@@ -54,8 +54,9 @@ static const Program programs[] = {
   { "mozc", FALSE, { "/usr/lib/mozc/mozc_server" } },
 };
 
-/* Last, when a browser is on screen: nobody hears anything before. */
+/* Last, when a browser is on screen: nobody hears anything before, nor has a file. */
 static const Program sound_server = { "sound", TRUE, { LIBEXEC "/sound-server" } };
+static const Program file_service = { "files", TRUE, { LIBEXEC "/sekisho-files" } };
 
 /* ---- programs ---- */
 
@@ -111,12 +112,21 @@ start_sound (Desktop *desktop)
 }
 
 static void
+start_files (Desktop *desktop)
+{
+  if (!desktop->files_started)
+    program_start ((gpointer) &file_service);
+  desktop->files_started = TRUE;
+}
+
+static void
 say_ready (Desktop *desktop)
 {
   if (!desktop->painted || !desktop->input_method)
     return;
   say (desktop, "browser-ready\n");
   start_sound (desktop);
+  start_files (desktop);
 }
 
 static gboolean

@@ -1,0 +1,307 @@
+#include "files-relay.h"
+#include "common/error.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "wire/agent.h"
+#include "wire/buf.h"
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What the host may have under way to sekisho-files at once, and the heads of its messages. */
+#define QUEUE_MAX (2 * SK_FILE_PUTS_MAX * SK_FILE_WINDOW)
+
+struct _SkFilesRelay
+{
+  char *path;
+  uid_t uid;
+  SkPort *port;
+  int listener, peer;
+  guint on_listener, on_in, on_out;
+  guint32 host; /* counts the host's connections; 0: none */
+  guint32 hosts;
+  gboolean synced;
+  guint32 last_offer;
+  GHashTable *offers, *puts; /* ids that the host takes for open */
+  GQueue queue;              /* GBytes for the peer */
+  gsize queued;
+  guint8 packet[SK_FILES_PACKET_MAX];
+};
+
+static void watch_peer (SkFilesRelay *relay);
+
+/* ---- to the host ---- */
+
+static void
+say (SkFilesRelay *relay, const SkMessage *message)
+{
+  g_autoptr (GByteArray) body = g_byte_array_new ();
+  if (!sk_message_encode (sk_agent_messages, message, body, NULL)
+      || !sk_port_send (relay->port, message->type, message->id, body->data, body->len))
+    sk_warn (NULL, "not sent: message %u", message->type);
+}
+
+static void
+end_all (SkFilesRelay *relay, GHashTable *ids, guint16 type)
+{
+  GHashTableIter iter;
+  gpointer id;
+  g_hash_table_iter_init (&iter, ids);
+  while (g_hash_table_iter_next (&iter, &id, NULL))
+    {
+      const SkMessage gone = { .type = type,
+                               .id = GPOINTER_TO_UINT (id),
+                               .s = { (char *) "the session's file service ended" } };
+      if (relay->host)
+        say (relay, &gone);
+    }
+  g_hash_table_remove_all (ids);
+}
+
+/* Follows which ids are open, as the host sees it. */
+static void
+note_from_peer (SkFilesRelay *relay, guint16 type, guint32 id, const guint8 *body, gsize length)
+{
+  gpointer key = GUINT_TO_POINTER (id);
+  if (type == SK_FILE_OFFER)
+    {
+      relay->last_offer = id;
+      g_hash_table_add (relay->offers, key);
+    }
+  else if (type == SK_FILE_OFFER_GONE)
+    g_hash_table_remove (relay->offers, key);
+  else if (type == SK_FILE_PUT_DONE || type == SK_FILE_PUT_GONE
+           || (type == SK_FILE_PUT_REPLY && length > 0 && body[0] != SK_FILE_TAKE))
+    g_hash_table_remove (relay->puts, key);
+}
+
+/* ---- to sekisho-files ---- */
+
+static void
+drop_peer (SkFilesRelay *relay)
+{
+  g_clear_handle_id (&relay->on_in, g_source_remove);
+  g_clear_handle_id (&relay->on_out, g_source_remove);
+  sk_clear_fd (&relay->peer);
+  g_queue_clear_full (&relay->queue, (GDestroyNotify) g_bytes_unref);
+  relay->queued = 0;
+  relay->synced = FALSE;
+  end_all (relay, relay->offers, SK_FILE_OFFER_GONE);
+  end_all (relay, relay->puts, SK_FILE_PUT_GONE);
+}
+
+/* FALSE: full for now, or gone. */
+static gboolean
+send_packet (SkFilesRelay *relay, const void *data, gsize length)
+{
+  return send (relay->peer, data, length, MSG_NOSIGNAL | MSG_DONTWAIT) == (gssize) length;
+}
+
+static gboolean
+on_peer_writable (int fd, GIOCondition condition, gpointer data)
+{
+  SkFilesRelay *relay = data;
+  GBytes *head;
+  while ((head = g_queue_peek_head (&relay->queue)))
+    {
+      gsize length;
+      const void *packet = g_bytes_get_data (head, &length);
+      if (!send_packet (relay, packet, length))
+        return G_SOURCE_CONTINUE;
+      relay->queued -= length;
+      g_bytes_unref (g_queue_pop_head (&relay->queue));
+    }
+  relay->on_out = 0;
+  return G_SOURCE_REMOVE;
+}
+
+static void
+tell_peer (SkFilesRelay *relay, guint16 type, guint32 id, const void *body, gsize length)
+{
+  g_autoptr (GByteArray) packet = g_byte_array_sized_new ((guint) (SK_FILES_HEADER + length));
+  if (relay->peer < 0)
+    return;
+  sk_write_u16 (packet, type);
+  sk_write_u16 (packet, 0);
+  sk_write_u32 (packet, id);
+  if (length > 0)
+    g_byte_array_append (packet, body, (guint) length);
+  if (g_queue_is_empty (&relay->queue) && send_packet (relay, packet->data, packet->len))
+    return;
+  relay->queued += packet->len;
+  g_queue_push_tail (&relay->queue, g_byte_array_free_to_bytes (g_steal_pointer (&packet)));
+  if (!relay->on_out)
+    relay->on_out = g_unix_fd_add (relay->peer, G_IO_OUT, on_peer_writable, relay);
+}
+
+static void
+greet_peer (SkFilesRelay *relay)
+{
+  const guint32 last = GUINT32_TO_LE (relay->last_offer);
+  relay->synced = FALSE;
+  tell_peer (relay, SK_FILES_SYNC, relay->host, &last, sizeof last);
+}
+
+static void
+refuse_put (SkFilesRelay *relay, guint32 id)
+{
+  const SkMessage later = { .type = SK_FILE_PUT_REPLY,
+                            .id = id,
+                            .n = { SK_FILE_LATER, 0, 0, SK_FILE_WINDOW },
+                            .s = { (char *) "no session yet" } };
+  say (relay, &later);
+}
+
+void
+sk_files_relay_take (SkFilesRelay *relay, const SkFrame *frame)
+{
+  if (!relay->synced)
+    {
+      if (frame->type == SK_FILE_PUT)
+        refuse_put (relay, frame->id);
+      return;
+    }
+  if (frame->type == SK_FILE_PUT)
+    g_hash_table_add (relay->puts, GUINT_TO_POINTER (frame->id));
+  tell_peer (relay, frame->type, frame->id, frame->body, frame->length);
+  if (relay->queued <= QUEUE_MAX)
+    return;
+  sk_warn (SK_FIELDS ("peer", "files"), "does not read: connection closed");
+  drop_peer (relay);
+}
+
+void
+sk_files_relay_set_host (SkFilesRelay *relay, gboolean there)
+{
+  relay->host = there ? ++relay->hosts : 0;
+  relay->last_offer = 0;
+  g_hash_table_remove_all (relay->offers);
+  g_hash_table_remove_all (relay->puts);
+  greet_peer (relay);
+  sk_files_relay_run (relay);
+}
+
+/* ---- from sekisho-files ---- */
+
+/* FALSE: the peer does not speak our language. */
+static gboolean
+take_packet (SkFilesRelay *relay, gsize length)
+{
+  SkReader r = sk_reader (relay->packet, length);
+  const guint16 type = sk_reader_u16 (&r);
+  const guint16 reserved = sk_reader_u16 (&r);
+  const guint32 id = sk_reader_u32 (&r);
+  const guint8 *body = relay->packet + SK_FILES_HEADER;
+  if (r.failed || reserved != 0)
+    return FALSE;
+  if (type == SK_FILES_SYNCED)
+    {
+      relay->synced = relay->host != 0 && id == relay->host;
+      return TRUE;
+    }
+  if (!sk_file_is_message (type) || type % 2 == 0)
+    return FALSE;
+  if (!relay->synced)
+    return TRUE;
+  note_from_peer (relay, type, id, body, length - SK_FILES_HEADER);
+  if (!sk_port_send (relay->port, type, id, body, length - SK_FILES_HEADER))
+    sk_warn (SK_FIELDS ("peer", "files"), "not sent: message %u", type);
+  return TRUE;
+}
+
+static gboolean
+on_peer_readable (int fd, GIOCondition condition, gpointer data)
+{
+  SkFilesRelay *relay = data;
+  while (!sk_port_is_full (relay->port))
+    {
+      const gssize n = recv (fd, relay->packet, sizeof relay->packet, MSG_DONTWAIT | MSG_TRUNC);
+      if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return G_SOURCE_CONTINUE;
+      if (n <= 0 || (gsize) n > sizeof relay->packet || !take_packet (relay, (gsize) n))
+        {
+          relay->on_in = 0;
+          drop_peer (relay);
+          return G_SOURCE_REMOVE;
+        }
+    }
+  /* The port's room comes back as sk_files_relay_run(). */
+  relay->on_in = 0;
+  return G_SOURCE_REMOVE;
+}
+
+static void
+watch_peer (SkFilesRelay *relay)
+{
+  if (relay->peer >= 0 && !relay->on_in && !sk_port_is_full (relay->port))
+    relay->on_in = g_unix_fd_add (relay->peer, G_IO_IN, on_peer_readable, relay);
+}
+
+void
+sk_files_relay_run (SkFilesRelay *relay)
+{
+  watch_peer (relay);
+}
+
+/* ---- the socket ---- */
+
+static gboolean
+on_connection (int listener, GIOCondition condition, gpointer data)
+{
+  SkFilesRelay *relay = data;
+  struct ucred who;
+  socklen_t length = sizeof who;
+  sk_autofd int fd = accept4 (listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0 || getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0
+      || (who.uid != relay->uid && who.uid != getuid ()))
+    return G_SOURCE_CONTINUE;
+  drop_peer (relay);
+  relay->peer = sk_steal_fd (&fd);
+  watch_peer (relay);
+  greet_peer (relay);
+  return G_SOURCE_CONTINUE;
+}
+
+SkFilesRelay *
+sk_files_relay_new (const char *path, uid_t uid, SkPort *port, GError **error)
+{
+  sk_autofd int listener = sk_fd_listen_unix (path, SOCK_SEQPACKET | SOCK_NONBLOCK, error);
+  if (listener < 0)
+    return NULL;
+  /* Anybody may knock: who stays is decided by SO_PEERCRED. */
+  if (chmod (path, 0666) < 0)
+    {
+      g_set_error (error, SK_ERROR, SK_ERROR_INTERNAL, "%s: %s", path, g_strerror (errno));
+      return NULL;
+    }
+  SkFilesRelay *relay = g_new0 (SkFilesRelay, 1);
+  relay->path = g_strdup (path);
+  relay->uid = uid;
+  relay->port = port;
+  relay->peer = -1;
+  relay->offers = g_hash_table_new (NULL, NULL);
+  relay->puts = g_hash_table_new (NULL, NULL);
+  g_queue_init (&relay->queue);
+  relay->listener = sk_steal_fd (&listener);
+  relay->on_listener = g_unix_fd_add (relay->listener, G_IO_IN, on_connection, relay);
+  return relay;
+}
+
+void
+sk_files_relay_free (SkFilesRelay *relay)
+{
+  if (!relay)
+    return;
+  relay->host = 0;
+  drop_peer (relay);
+  g_clear_handle_id (&relay->on_listener, g_source_remove);
+  sk_clear_fd (&relay->listener);
+  unlink (relay->path);
+  g_hash_table_unref (relay->offers);
+  g_hash_table_unref (relay->puts);
+  g_free (relay->path);
+  g_free (relay);
+}

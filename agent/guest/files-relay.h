@@ -1,0 +1,32 @@
+/* The agent's end of the unix socket to sekisho-files, which runs as the person at the desktop and has the
+ * folders. File messages are passed on as they are, in both directions; the agent only knows which offers and
+ * puts are open, so that it can end them when sekisho-files goes away.
+ *
+ *   no peer ─connects─▶ greeting ─SYNCED─▶ in step ─HELLO of the host, host lost─▶ greeting
+ *
+ * Packets (SOCK_SEQPACKET): u16 type, u16 0, u32 id, body. Besides the file messages:
+ *   agent → files   SYNC     id: number of the host's connection, 0 = the host is away; body u32: the largest
+ * id of an offer on that connection so far files → agent   SYNCED   the same id: what was said before it
+ * belongs to the past */
+#pragma once
+#include "port.h"
+
+#define SK_FILES_SYNC 0
+#define SK_FILES_SYNCED 1
+#define SK_FILES_HEADER 8
+#define SK_FILES_PACKET_MAX (SK_FILES_HEADER + SK_PORT_BODY_MAX)
+
+typedef struct _SkFilesRelay SkFilesRelay;
+
+/* Listens at path; only connections of this user id (or of our own) are kept, the newest wins. port:
+ * borrowed, must live longer. */
+SkFilesRelay *sk_files_relay_new (const char *path, uid_t uid, SkPort *port, GError **error);
+void sk_files_relay_free (SkFilesRelay *relay);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFilesRelay, sk_files_relay_free)
+
+/* The host greeted, or went away. */
+void sk_files_relay_set_host (SkFilesRelay *relay, gboolean there);
+/* A file message of the host. */
+void sk_files_relay_take (SkFilesRelay *relay, const SkFrame *frame);
+/* The port has room. */
+void sk_files_relay_run (SkFilesRelay *relay);

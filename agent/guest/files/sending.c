@@ -1,0 +1,134 @@
+#include "sending.h"
+#include "common/fd.h"
+#include <errno.h>
+
+struct _SkSending
+{
+  SkFiles *files;
+  guint32 id;
+  int dir;
+  const SkTree *tree;
+  guint item;
+  guint64 offset, bytes; /* in the item; in all, without costs */
+  int fd;                /* of the item that is open, or -1 */
+  GChecksum *sum;        /* NULL: the start of the item went over an earlier connection */
+  guint64 window, sent, credited;
+  gboolean ended;
+};
+
+SkSending *
+sk_sending_new (SkFiles *files, guint32 id, int dir, const SkTree *tree, guint item, guint64 offset,
+                guint window)
+{
+  SkSending *sending = g_new0 (SkSending, 1);
+  *sending = (SkSending){ .files = files,
+                          .id = id,
+                          .dir = dir,
+                          .tree = tree,
+                          .item = item,
+                          .offset = offset,
+                          .bytes = offset,
+                          .fd = -1,
+                          .window = MIN (window, SK_FILE_WINDOW) };
+  for (guint i = 0; i < item && i < tree->items->len; i++)
+    sending->bytes += ((SkTreeItem *) tree->items->pdata[i])->size;
+  return sending;
+}
+
+void
+sk_sending_free (SkSending *sending)
+{
+  if (!sending)
+    return;
+  sk_clear_fd (&sending->fd);
+  g_clear_pointer (&sending->sum, g_checksum_free);
+  g_free (sending);
+}
+
+void
+sk_sending_credit (SkSending *sending, guint64 taken)
+{
+  if (taken > sending->credited && taken <= sending->sent)
+    sending->credited = taken;
+}
+
+int
+sk_sending_percent (const SkSending *sending)
+{
+  const guint64 unacknowledged = sending->sent - sending->credited;
+  const guint64 taken = sending->bytes - MIN (sending->bytes, unacknowledged);
+  return sending->tree->bytes ? (int) (taken * 100 / sending->tree->bytes) : 0;
+}
+
+static SkSendingStep
+start_item (SkSending *sending, const SkTreeItem *item)
+{
+  const SkMessage m
+      = { .type = SK_FILE_ITEM, .id = sending->id, .n = { sending->item, item->size }, .s = { item->name } };
+  sending->fd = sk_tree_open (sending->dir, item);
+  if (sending->fd < 0 || sending->offset > item->size)
+    return SK_SENDING_CHANGED;
+  g_clear_pointer (&sending->sum, g_checksum_free);
+  if (sending->offset == 0)
+    sending->sum = g_checksum_new (G_CHECKSUM_SHA256);
+  sending->sent += SK_FILE_ITEM_COST;
+  sk_files_say (sending->files, &m);
+  return SK_SENDING_MORE;
+}
+
+static SkSendingStep
+end_item (SkSending *sending, const SkTreeItem *item)
+{
+  const SkMessage m = { .type = SK_FILE_ITEM_END,
+                        .id = sending->id,
+                        .n = { sending->item },
+                        .s = { (char *) (sending->sum ? g_checksum_get_string (sending->sum) : "") } };
+  if (!sk_tree_is_same (sending->fd, item))
+    return SK_SENDING_CHANGED;
+  sk_files_say (sending->files, &m);
+  sk_clear_fd (&sending->fd);
+  sending->item++;
+  sending->offset = 0;
+  return SK_SENDING_MORE;
+}
+
+static SkSendingStep
+send_data (SkSending *sending, const SkTreeItem *item)
+{
+  const gsize wanted = MIN (item->size - sending->offset, SK_FILE_DATA_MAX);
+  guint8 *room = sk_files_data (sending->files);
+  gssize n = -1;
+  do
+    n = pread (sending->fd, room, wanted, (off_t) sending->offset);
+  while (n < 0 && errno == EINTR);
+  if (n != (gssize) wanted)
+    return SK_SENDING_CHANGED;
+  if (sending->sum)
+    g_checksum_update (sending->sum, room, n);
+  sk_files_send_data (sending->files, SK_FILE_DATA, sending->id, sending->item, sending->offset, wanted);
+  sending->offset += wanted;
+  sending->bytes += wanted;
+  sending->sent += wanted;
+  return SK_SENDING_MORE;
+}
+
+SkSendingStep
+sk_sending_step (SkSending *sending)
+{
+  const SkMessage end = { .type = SK_FILE_OFFER_END, .id = sending->id };
+  const guint64 under_way = sending->sent - sending->credited;
+  if (sending->ended)
+    return SK_SENDING_ALL;
+  if (sending->item >= sending->tree->items->len)
+    {
+      sending->ended = TRUE;
+      sk_files_say (sending->files, &end);
+      return SK_SENDING_ALL;
+    }
+  if (under_way + SK_FILE_DATA_MAX + SK_FILE_ITEM_COST > sending->window)
+    return SK_SENDING_WAITS;
+  const SkTreeItem *item = sending->tree->items->pdata[sending->item];
+  if (sending->fd < 0)
+    return start_item (sending, item);
+  return sending->offset == item->size ? end_item (sending, item) : send_data (sending, item);
+}
