@@ -1,6 +1,7 @@
 /* The agent against a scripted host: both ports are socketpairs, the RDP server is a socket of the test, the
  * person's session is a client of the agent's unix socket. One main context runs both sides. */
 #include "agent.h"
+#include "files-relay.h"
 #include "inventory.h"
 #include "probe.h"
 #include "readiness.h"
@@ -585,7 +586,7 @@ typedef struct
   Host host;
   SkAgentMachine machine;
   SkAgent *agent;
-  char *dir, *credentials, *table, *session;
+  char *dir, *credentials, *table, *session, *files;
 } Guest;
 
 static void
@@ -597,12 +598,14 @@ guest_init (Guest *guest)
   guest->credentials = g_build_filename (guest->dir, "credentials", NULL);
   guest->table = g_build_filename (guest->dir, "tcp", NULL);
   guest->session = g_build_filename (guest->dir, "session.sock", NULL);
+  guest->files = g_build_filename (guest->dir, "files.sock", NULL);
   guest->machine = (SkAgentMachine){ .port_fd = fd,
                                      .credentials = guest->credentials,
                                      .proc_net_tcp = guest->table,
                                      .tcp_port = 3389,
                                      .session_path = guest->session,
                                      .session_uid = getuid (),
+                                     .files_path = guest->files,
                                      .root = "",
                                      .clock_now = fake_now,
                                      .clock_set = fake_set,
@@ -626,6 +629,7 @@ guest_clear (Guest *guest)
   g_free (guest->credentials);
   g_free (guest->table);
   g_free (guest->session);
+  g_free (guest->files);
 }
 
 static void
@@ -932,6 +936,125 @@ test_agent_inventory (void)
   guest_clear (&guest);
 }
 
+/* ---- files ---- */
+
+static int
+files_connect (Guest *guest)
+{
+  g_autoptr (GError) error = NULL;
+  int fd = sk_fd_connect_unix (guest->files, SOCK_SEQPACKET | SOCK_NONBLOCK, &error);
+  g_assert_no_error (error);
+  return fd;
+}
+
+static void
+files_say (int fd, guint16 type, guint32 id, const void *body, gsize length)
+{
+  g_autoptr (GByteArray) packet = g_byte_array_new ();
+  sk_write_u16 (packet, type);
+  sk_write_u16 (packet, 0);
+  sk_write_u32 (packet, id);
+  if (length > 0)
+    g_byte_array_append (packet, body, (guint) length);
+  g_assert_cmpint (send (fd, packet->data, packet->len, MSG_NOSIGNAL), ==, packet->len);
+}
+
+/* The next packet's type and id. */
+static guint16
+files_hear (int fd, guint32 *ret_id)
+{
+  guint8 packet[SK_FILES_PACKET_MAX];
+  gssize n = -1;
+  WAIT_UNTIL ((n = recv (fd, packet, sizeof packet, MSG_DONTWAIT)) >= 0
+              || (g_main_context_iteration (NULL, FALSE), FALSE));
+  SkReader r = sk_reader (packet, (gsize) n);
+  const guint16 type = sk_reader_u16 (&r);
+  sk_reader_u16 (&r);
+  *ret_id = sk_reader_u32 (&r);
+  return type;
+}
+
+static void
+files_sync (int fd)
+{
+  guint32 host;
+  g_assert_cmpint (files_hear (fd, &host), ==, SK_FILES_SYNC);
+  g_assert_cmpint (host, >, 0);
+  files_say (fd, SK_FILES_SYNCED, host, NULL, 0);
+}
+
+static const char offer_body[] = "\1\0\0\0\1\0\0\0\0\0\0\0"
+                                 "\x20\0000123456789abcdef0123456789abcdef"
+                                 "\4\0file";
+
+/* Passed on in both directions; what is open when sekisho-files goes is ended for it. */
+static void
+test_agent_files (void)
+{
+  Guest guest;
+  guint32 id;
+  guest_init (&guest);
+  guest_hello (&guest);
+  const SkMessage put = { .type = SK_FILE_PUT, .id = 3, .n = { 1, 5 }, .s = { (char *) "a-1" } };
+  g_auto (SkMessage) later = { 0 };
+  guest_ask (&guest, &put);
+  guest_hear (&guest, SK_FILE_PUT_REPLY, &later);
+  g_assert_cmpint (later.n[0], ==, SK_FILE_LATER);
+
+  sk_autofd int files = files_connect (&guest);
+  files_say (files, SK_FILE_OFFER, 1, offer_body, sizeof offer_body - 1); /* before it is in step: the past */
+  files_sync (files);
+  files_say (files, SK_FILE_OFFER, 2, offer_body, sizeof offer_body - 1);
+  host_expect_nothing_but (&guest.host, SK_FILE_OFFER, 2);
+  guest_ask (&guest, &put);
+  g_assert_cmpint (files_hear (files, &id), ==, SK_FILE_PUT);
+  g_assert_cmpint (id, ==, 3);
+
+  sk_clear_fd (&files);
+  host_expect_nothing_but (&guest.host, SK_FILE_OFFER_GONE, 2);
+  host_expect_nothing_but (&guest.host, SK_FILE_PUT_GONE, 3);
+  guest_ping (&guest, 1);
+  guest_clear (&guest);
+}
+
+/* A host that greets again hears nothing that was said to the one before. */
+static void
+test_agent_files_new_host (void)
+{
+  Guest guest;
+  guest_init (&guest);
+  guest_hello (&guest);
+  sk_autofd int files = files_connect (&guest);
+  files_sync (files);
+  guest_hello (&guest);
+  files_say (files, SK_FILE_OFFER, 2, offer_body, sizeof offer_body - 1);
+  files_sync (files);
+  files_say (files, SK_FILE_OFFER, 1, offer_body, sizeof offer_body - 1);
+  host_expect_nothing_but (&guest.host, SK_FILE_OFFER, 1);
+  guest_clear (&guest);
+}
+
+/* Only file messages of a guest: nobody speaks for the agent through this socket. */
+static void
+test_agent_files_garbage (void)
+{
+  static const guint16 types[] = { SK_AGENT_READY, SK_AGENT_PONG, SK_FILE_PUT, 999, 2 };
+  Guest guest;
+  guest_init (&guest);
+  guest_hello (&guest);
+  for (gsize i = 0; i < G_N_ELEMENTS (types); i++)
+    {
+      sk_autofd int files = files_connect (&guest);
+      char byte;
+      files_sync (files);
+      files_say (files, types[i], 1, "12345678", 8);
+      WAIT_UNTIL (recv (files, &byte, 1, 0) == 0 || (g_main_context_iteration (NULL, FALSE), FALSE));
+    }
+  guest_ping (&guest, 1);
+  g_assert_cmpint (guest.host.got.length, ==, 0);
+  guest_clear (&guest);
+}
+
 /* ---- probes ---- */
 
 static void
@@ -1080,6 +1203,9 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/time", test_agent_time);
   g_test_add_func ("/agent/shutdown", test_agent_shutdown);
   g_test_add_func ("/agent/inventory", test_agent_inventory);
+  g_test_add_func ("/agent/files/relay", test_agent_files);
+  g_test_add_func ("/agent/files/new-host", test_agent_files_new_host);
+  g_test_add_func ("/agent/files/garbage", test_agent_files_garbage);
   g_test_add_func ("/probe/loopback", test_probe_loopback);
   g_test_add_func ("/probe/refused-input", test_probe_refused_input);
   g_test_add_func ("/probe/limit", test_probe_limit);
