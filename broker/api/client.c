@@ -344,6 +344,17 @@ sk_client_upgrade_recording (SkClient *client, const char *recording, GError **e
              : -1;
 }
 
+int
+sk_client_upgrade_transfer (SkClient *client, const char *transfer, SkClientContent which, guint item,
+                            guint64 offset, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("/1.0/transfers/%s/%s?item=%u&offset=%" G_GUINT64_FORMAT, transfer,
+                                           which == SK_CLIENT_UPLOAD ? "upload" : "content", item, offset);
+  return check_line (transfer, "transfer", error)
+             ? upgrade (client, path, "Connection: Upgrade\r\nUpgrade: sekisho-content\r\n", error)
+             : -1;
+}
+
 /* -- events --------------------------------------------------------------------------------------------- */
 
 /* Not yet whole: one event is some hundred bytes. */

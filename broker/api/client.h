@@ -48,6 +48,17 @@ int sk_client_upgrade_rdp (SkClient *client, const char *session, const char *to
  * last. */
 int sk_client_upgrade_recording (SkClient *client, const char *recording, GError **error);
 
+/* GET /1.0/transfers/TRANSFER/upload or …/content, upgraded, from `offset` of one item on. Upload: write the
+ * rest of the item, shut the writing side down, read the one line of an answer. Content: read the rest. The
+ * descriptor is blocking, without a time limit. */
+typedef enum
+{
+  SK_CLIENT_UPLOAD,
+  SK_CLIENT_CONTENT
+} SkClientContent;
+int sk_client_upgrade_transfer (SkClient *client, const char *transfer, SkClientContent which, guint item,
+                                guint64 offset, GError **error);
+
 /* Events, on a connection of their own. */
 typedef struct _SkClientEvents SkClientEvents;
 SkClientEvents *sk_client_events (SkClient *client, GError **error);

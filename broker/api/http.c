@@ -85,8 +85,9 @@ read_header (const char *name, const char *value, SkHttpHead *head)
   else if (g_ascii_strcasecmp (name, "Connection") == 0)
     head->close = g_ascii_strcasecmp (value, "close") == 0;
   else if (g_ascii_strcasecmp (name, "Upgrade") == 0)
-    head->upgraded
-        = g_ascii_strcasecmp (value, "rdp") == 0 || g_ascii_strcasecmp (value, "sekisho-recording") == 0;
+    head->upgraded = g_ascii_strcasecmp (value, "rdp") == 0
+                     || g_ascii_strcasecmp (value, "sekisho-recording") == 0
+                     || g_ascii_strcasecmp (value, "sekisho-content") == 0;
   else if (g_ascii_strcasecmp (name, "ETag") == 0)
     {
       g_free (head->etag);
