@@ -6,6 +6,7 @@
 
 #define SK_DESKTOP_MODULE "sekisho-desktop.so"
 #define SK_DESKTOP_ENTRY "sk_desktop_run"
+#define SK_DESKTOP_SEND_ENTRY "sk_desktop_send"
 
 typedef struct
 {
@@ -17,3 +18,7 @@ typedef struct
 /* Until the window is closed. Returns the exit status. */
 typedef int (*SkDesktopRun) (const SkDesktopStart *start);
 int sk_desktop_run (const SkDesktopStart *start);
+
+/* The dialog that sends files, alone: until it is closed. Returns the exit status. */
+typedef int (*SkDesktopSend) (const SkOptions *options);
+int sk_desktop_send (const SkOptions *options);

@@ -10,21 +10,37 @@
 #include <locale.h>
 #include <stdio.h>
 
-static int
-run_window (const SkDesktopStart *start)
+/* A function of the module with GTK; NULL: it has been said why. */
+static gpointer
+find_entry (const char *name)
 {
   g_autoptr (GError) error = NULL;
   gpointer module = sk_module_open (SK_DESKTOP_MODULE, &error);
-  SkDesktopRun run = NULL;
-  if (module)
-    *(gpointer *) &run = dlsym (module, SK_DESKTOP_ENTRY);
-  if (run)
-    return run (start);
+  gpointer entry = module ? dlsym (module, name) : NULL;
+  if (entry)
+    return entry;
   fprintf (stderr, "sekisho: %s\n%s\n",
            SK_TR ("The program is not installed completely. Tell your administrator:",
                   "プログラムが正しくインストールされていません。次の内容を管理者に伝えてください。"),
            error ? error->message : dlerror ());
-  return sk_error_info_for_code (SK_ERROR_UNAVAILABLE)->exit_status;
+  return NULL;
+}
+
+static int
+run_window (const SkDesktopStart *start)
+{
+  SkDesktopRun run = NULL;
+  *(gpointer *) &run = find_entry (SK_DESKTOP_ENTRY);
+  return run ? run (start) : sk_error_info_for_code (SK_ERROR_UNAVAILABLE)->exit_status;
+}
+
+static int
+send_dialog (const SkOptions *options)
+{
+  SkDesktopSend run = NULL;
+  sk_environment_prepare ();
+  *(gpointer *) &run = find_entry (SK_DESKTOP_SEND_ENTRY);
+  return run ? run (options) : sk_error_info_for_code (SK_ERROR_UNAVAILABLE)->exit_status;
 }
 
 static const char *
@@ -88,6 +104,14 @@ main (int argc, char **argv)
       return sk_command_end (&options);
     case SK_COMMAND_STATUS:
       return sk_command_status (&options);
+    case SK_COMMAND_SEND:
+      return options.dialog ? send_dialog (&options) : sk_command_send (&options);
+    case SK_COMMAND_SENT:
+      return sk_command_sent (&options);
+    case SK_COMMAND_INBOX:
+      return sk_command_inbox (&options);
+    case SK_COMMAND_WITHDRAW:
+      return sk_command_withdraw (&options);
     case SK_COMMAND_VERSION:
       printf ("sekisho %s\n", SK_VERSION);
       return 0;

@@ -15,6 +15,10 @@ static const struct
   { "end", SK_COMMAND_END },
   { "close", SK_COMMAND_END },
   { "status", SK_COMMAND_STATUS },
+  { "send", SK_COMMAND_SEND },
+  { "sent", SK_COMMAND_SENT },
+  { "inbox", SK_COMMAND_INBOX },
+  { "withdraw", SK_COMMAND_WITHDRAW },
   { "version", SK_COMMAND_VERSION },
   { "help", SK_COMMAND_HELP },
   { "--help", SK_COMMAND_HELP },
@@ -60,6 +64,7 @@ take_option (SkOptions *options, int left, char **argv)
   int used;
   if ((used = take_string (left, argv, "--pool", &options->pool))
       || (used = take_string (left, argv, "--socket", &options->socket))
+      || (used = take_string (left, argv, "--reason", &options->reason))
       || (used = take_string (left, argv, "--rdp-address", &options->rdp_address))
       || (used = take_string (left, argv, "--fingerprint", &options->fingerprint)))
     return used;
@@ -86,12 +91,63 @@ take_option (SkOptions *options, int left, char **argv)
     return options->all = TRUE;
   if (strcmp (argv[0], "--no-sound") == 0)
     return options->no_sound = TRUE;
+  if (strcmp (argv[0], "--dialog") == 0 && options->command == SK_COMMAND_SEND)
+    return options->dialog = TRUE;
+  if (strcmp (argv[0], "--receive") == 0 && options->command == SK_COMMAND_INBOX)
+    return options->receive = TRUE;
   return 0;
+}
+
+/* File managers and desktops give paths or file: URIs. */
+static gboolean
+take_file (SkOptions *options, const char *word, GError **error)
+{
+  g_autofree char *host = NULL;
+  char *path = g_ascii_strncasecmp (word, "file:", 5) == 0 ? g_filename_from_uri (word, &host, NULL)
+                                                           : g_strdup (word);
+  if (host && g_ascii_strcasecmp (host, g_get_host_name ()) != 0)
+    g_clear_pointer (&path, g_free);
+  if (!path || !*path)
+    {
+      g_free (path);
+      return refuse (
+          error, SK_TR ("This is not a file of this computer", "このパソコンのファイルではありません"), word);
+    }
+  if (!options->files)
+    options->files = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (options->files, path);
+  return TRUE;
+}
+
+/* Files dropped onto the icon, which starts `open` with them. */
+static gboolean
+is_dropped_file (const SkOptions *options, const char *word)
+{
+  return options->command == SK_COMMAND_OPEN && !options->url
+         && (word[0] == '/' || g_ascii_strncasecmp (word, "file:", 5) == 0);
+}
+
+static gboolean
+takes_transfer (SkCommand command)
+{
+  return command == SK_COMMAND_SENT || command == SK_COMMAND_INBOX || command == SK_COMMAND_WITHDRAW;
 }
 
 static gboolean
 take_word (SkOptions *options, const char *word, GError **error)
 {
+  if (is_dropped_file (options, word))
+    {
+      options->command = SK_COMMAND_SEND;
+      options->dialog = TRUE;
+    }
+  if (options->command == SK_COMMAND_SEND)
+    return take_file (options, word, error);
+  if (takes_transfer (options->command) && !options->transfer)
+    {
+      options->transfer = word;
+      return TRUE;
+    }
   if (options->command == SK_COMMAND_OPEN && !options->url)
     {
       options->url = sk_url_normalise (word, error);
@@ -162,6 +218,10 @@ sk_options_help (void)
       "  list             your sessions\n"
       "  end [SESSION]    end your session; the browser there is thrown away (also: close; --all)\n"
       "  status           is the service running, is a session open\n"
+      "  send FILE…       send files or folders to the internet side (--reason TEXT, --dialog)\n"
+      "  sent [NUMBER]    what you sent, and what became of it\n"
+      "  inbox [NUMBER]   what came from the internet side (--receive: fetch what waits)\n"
+      "  withdraw NUMBER  take back what has not arrived yet\n"
       "  version, --help\n"
       "\n"
       "  --pool NAME      another kind of browser, if your administrator offers several\n"
@@ -180,6 +240,10 @@ sk_options_help (void)
       "  end [セッション] セッションを終了する。向こう側のブラウザーは破棄される（close も同じ。--all "
       "で全部）\n"
       "  status           サービスが動いているか、セッションが開いているか\n"
+      "  send ファイル…   ファイルやフォルダーをインターネット側へ送る（--reason 理由、--dialog で画面）\n"
+      "  sent [番号]      送ったものと、その状況\n"
+      "  inbox [番号]     インターネット側から届くもの（--receive で受け取る）\n"
+      "  withdraw 番号    まだ届いていないものを取り下げる\n"
       "  version, --help\n"
       "\n"
       "  --pool 名前      別の種類のブラウザー（管理者が用意している場合）\n"

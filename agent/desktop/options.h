@@ -9,6 +9,10 @@ typedef enum
   SK_COMMAND_LIST,
   SK_COMMAND_END,
   SK_COMMAND_STATUS,
+  SK_COMMAND_SEND,     /* files to the internet side */
+  SK_COMMAND_SENT,     /* what was sent */
+  SK_COMMAND_INBOX,    /* what comes from there */
+  SK_COMMAND_WITHDRAW, /* what was sent and has not arrived */
   SK_COMMAND_VERSION,
   SK_COMMAND_HELP,
 } SkCommand;
@@ -30,6 +34,11 @@ typedef struct
   } large_text;
   gboolean all; /* end */
   gboolean no_sound;
+  GPtrArray *files;     /* send: char *, paths here; NULL: none. The caller's. */
+  const char *reason;   /* send */
+  gboolean dialog;      /* send: in a window */
+  const char *transfer; /* sent, inbox, withdraw */
+  gboolean receive;     /* inbox */
   /* for developers, not in --help: no broker */
   const char *rdp_address, *fingerprint;
   int width, height; /* --size: for tests */

@@ -1,0 +1,59 @@
+/* Transfers of the broker's API as this user's programs need them: JSON in and out of plain structs.
+ * Synchronous; any thread. What comes from there is checked for form (an id becomes part of file names);
+ * names are not, they are what another side wrote: sk_names_… before they touch a file system or a terminal.
+ */
+#pragma once
+#include "api/client.h"
+
+/* Items of one answer: more than any policy allows; what is beyond is a broken peer. */
+#define SK_TRANSFER_ITEMS_MAX 10000
+
+typedef struct
+{
+  guint index;
+  char *untrusted_name;
+  guint64 size, received; /* bytes; received: durable there */
+  char *type;             /* by content; "" = not known (yet) */
+  char *untrusted_result_name;
+  guint64 result_size;
+  char *result_sha256; /* hex; "" = no result (yet) */
+  char *findings;      /* "個人番号 ×3, …", "" = none; masked by the broker */
+  char *removed;       /* what the inspection took out, "" = nothing */
+} SkTransferItem;
+
+typedef struct
+{
+  char *id, *state, *direction, *kind, *user, *reason, *rule;
+  gint64 created, changed; /* µs since 1970 */
+  guint count;
+  guint64 size;
+  char *refusal_code, *refusal; /* NULL = not refused; the sentence in the locale's language */
+  GPtrArray *items;             /* SkTransferItem; maybe empty in lists */
+  guint stage, stages;          /* of the approval; 0 = none is asked */
+  char **who;                   /* who can approve now; NULL = nobody is asked */
+  gint64 until;                 /* µs; 0 = no limit */
+  GPtrArray *decisions;         /* sentences, char * */
+} SkTransferInfo;
+void sk_transfer_info_free (SkTransferInfo *info);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkTransferInfo, sk_transfer_info_free)
+
+typedef struct
+{
+  const char *name; /* path within the transfer, '/' between folders */
+  guint64 size;
+} SkTransferOffer;
+
+/* SK_ERROR_PROTOCOL when an answer lacks what it must have. */
+SkTransferInfo *sk_transfer_info_parse (JsonNode *untrusted_node, GError **error);
+/* box: "sent" or "inbox". SkTransferInfo. */
+GPtrArray *sk_transfer_info_list (SkClient *client, const char *box, GError **error);
+SkTransferInfo *sk_transfer_info_get (SkClient *client, const char *id, GError **error);
+/* A transfer of files from here; its contents are still to be uploaded. */
+SkTransferInfo *sk_transfer_info_create (SkClient *client, const char *reason, const SkTransferOffer *offers,
+                                         guint n_offers, GError **error);
+gboolean
+sk_transfer_info_withdraw (SkClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+sk_transfer_info_delivered (SkClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Whether this text can be an id: [0-9a-f-], 1 to 64 of them. */
+gboolean sk_transfer_is_id (const char *untrusted_text);

@@ -1,0 +1,196 @@
+#include "desktop/transfer-text.h"
+#include "common/i18n.h"
+#include "desktop/names.h"
+#include <string.h>
+
+static const struct
+{
+  const char *word, *en, *ja;
+  gboolean lost;
+} states[] = {
+  { "receiving", "being sent", "送信中", FALSE },
+  { "quarantined", "waiting for inspection", "検査待ち", FALSE },
+  { "inspecting", "being inspected", "検査中", FALSE },
+  { "refused", "refused", "送れません", TRUE },
+  { "held", "waiting for approval", "承認待ち", FALSE },
+  { "approved", "approved", "承認済み", FALSE },
+  { "denied", "denied", "否認", TRUE },
+  { "releasing", "being handed over", "受け渡し中", FALSE },
+  { "delivered", "delivered", "届きました", FALSE },
+  { "purged", "finished, deleted", "完了（削除済み）", FALSE },
+  { "cancelled", "withdrawn", "取り下げ", TRUE },
+  { "expired", "expired", "期限切れ", TRUE },
+};
+
+const char *
+sk_transfer_state_text (const char *state)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (states); i++)
+    if (strcmp (states[i].word, state) == 0)
+      return SK_TR (states[i].en, states[i].ja);
+  return state;
+}
+
+gboolean
+sk_transfer_is_lost (const SkTransferInfo *info)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (states); i++)
+    if (strcmp (states[i].word, info->state) == 0)
+      return states[i].lost;
+  return FALSE;
+}
+
+char *
+sk_transfer_bytes_text (guint64 bytes)
+{
+  static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+  double size = (double) bytes;
+  gsize unit = 0;
+  for (; size >= 1024 && unit + 1 < G_N_ELEMENTS (units); unit++)
+    size /= 1024;
+  return g_strdup_printf (unit == 0 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+}
+
+char *
+sk_transfer_time_text (gint64 microseconds)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (microseconds / G_USEC_PER_SEC);
+  return time && microseconds > 0 ? g_date_time_format (time, "%Y-%m-%d %H:%M") : g_strdup ("-");
+}
+
+char *
+sk_transfer_names_text (const SkTransferInfo *info)
+{
+  const SkTransferItem *first = info->items->len ? info->items->pdata[0] : NULL;
+  const guint count = MAX (info->count, info->items->len);
+  if (!first)
+    return g_strdup_printf (SK_TR ("%u files", "%u 件"), count);
+  const char *untrusted = *first->untrusted_name ? first->untrusted_name : first->untrusted_result_name;
+  g_autofree char *name = sk_names_for_people (untrusted);
+  if (count <= 1)
+    return g_steal_pointer (&name);
+  return g_strdup_printf (SK_TR ("%s and %u more", "%s ほか %u 件"), name, count - 1);
+}
+
+/* -- what happens next ----------------------------------------------------------------------------------- */
+
+static char *
+held_text (const SkTransferInfo *info)
+{
+  GString *text = g_string_new (NULL);
+  g_autofree char *people = info->who ? g_strjoinv (SK_TR (", ", "、"), info->who) : g_strdup ("");
+  g_autofree char *who = sk_names_for_people (people);
+  g_autofree char *until = sk_transfer_time_text (info->until);
+  if (*who)
+    g_string_append_printf (
+        text,
+        SK_TR ("It waits for approval. Who can approve it now: %s", "承認を待っています。承認できる人: %s"),
+        who);
+  else
+    g_string_append (text,
+                     SK_TR ("It waits for approval. Nobody can approve it just now; tell your administrator.",
+                            "承認を待っています。いま承認できる人がいません。管理者に相談してください。"));
+  if (info->stages > 1)
+    g_string_append_printf (text, SK_TR (" (step %u of %u)", "（%u/%u 段階目）"), info->stage, info->stages);
+  if (info->until > 0)
+    g_string_append_printf (text, SK_TR (", until %s", "（期限 %s）"), until);
+  return g_string_free (text, FALSE);
+}
+
+static char *
+refused_text (const SkTransferInfo *info)
+{
+  g_autofree char *reason = sk_names_for_people (info->refusal ? info->refusal : "");
+  if (*reason)
+    return g_strdup_printf (SK_TR ("It was refused: %s", "送れません: %s"), reason);
+  return g_strdup (
+      SK_TR ("It was refused. Ask your administrator why.", "送れません。理由は管理者に確認してください。"));
+}
+
+static char *
+denied_text (const SkTransferInfo *info)
+{
+  const guint n = info->decisions->len;
+  g_autofree char *last = sk_names_for_people (n ? info->decisions->pdata[n - 1] : "");
+  if (*last)
+    return g_strdup_printf (SK_TR ("It was not approved (%s).", "承認されませんでした（%s）。"), last);
+  return g_strdup (SK_TR ("It was not approved.", "承認されませんでした。"));
+}
+
+static const struct
+{
+  const char *state, *en, *ja;
+} next[] = {
+  { "receiving", "It is not yet sent completely.", "まだ送信が終わっていません。" },
+  { "quarantined", "It waits for its inspection.", "検査の順番を待っています。" },
+  { "inspecting", "It is being inspected; the rest happens by itself. See: sekisho sent",
+    "検査しています。このあとは自動で進みます。状況は sekisho sent で確認できます。" },
+  { "approved", "It is approved and is being handed over.", "承認されました。まもなく届きます。" },
+  { "releasing", "It is allowed and is being handed over.", "許可されました。まもなく届きます。" },
+  { "delivered", "It has arrived.", "届きました。" },
+  { "purged", "It had arrived, and its copy here has been deleted.", "届いたあと、控えは削除されました。" },
+  { "cancelled", "It was withdrawn.", "取り下げられました。" },
+  { "expired", "Nobody decided in time. Send it again.",
+    "期限までに承認されませんでした。もう一度送ってください。" },
+};
+
+char *
+sk_transfer_next_text (const SkTransferInfo *info)
+{
+  if (strcmp (info->state, "held") == 0)
+    return held_text (info);
+  if (strcmp (info->state, "refused") == 0)
+    return refused_text (info);
+  if (strcmp (info->state, "denied") == 0)
+    return denied_text (info);
+  for (gsize i = 0; i < G_N_ELEMENTS (next); i++)
+    if (strcmp (next[i].state, info->state) == 0)
+      return g_strdup (SK_TR (next[i].en, next[i].ja));
+  return g_strdup (info->state);
+}
+
+/* -- sending --------------------------------------------------------------------------------------------- */
+
+static char *
+bytes_of_bytes (const SkSendProgress *progress)
+{
+  g_autofree char *bytes = sk_transfer_bytes_text (progress->bytes);
+  g_autofree char *all = sk_transfer_bytes_text (progress->bytes_all);
+  const double part = progress->bytes_all ? (double) progress->bytes / (double) progress->bytes_all : 1;
+  return g_strdup_printf ("%s / %s (%d %%)", bytes, all, (int) (part * 100));
+}
+
+char *
+sk_send_progress_text (const SkSendProgress *progress)
+{
+  g_autofree char *bytes = bytes_of_bytes (progress);
+  switch (progress->phase)
+    {
+    case SK_SEND_CONNECTING:
+      return g_strdup (SK_TR ("Connecting…", "接続しています…"));
+    case SK_SEND_UPLOADING:
+      return g_strdup_printf (SK_TR ("Sending… %s", "送信しています… %s"), bytes);
+    case SK_SEND_WAITING:
+      return g_strdup_printf (SK_TR ("Sekisho does not answer; it goes on by itself… %s",
+                                     "Sekisho が応答しません。自動で再開します… %s"),
+                              bytes);
+    case SK_SEND_INSPECTING:
+      return g_strdup (SK_TR ("Inspecting…", "検査しています…"));
+    case SK_SEND_DONE:
+    case SK_SEND_FAILED:
+      return g_strdup ("");
+    }
+  return g_strdup ("");
+}
+
+char *
+sk_gathering_text (const SkGathering *gathering)
+{
+  g_autofree char *bytes = sk_transfer_bytes_text (gathering->bytes);
+  GString *text = g_string_new (NULL);
+  g_string_append_printf (text, SK_TR ("%u files, %s", "%u ファイル、%s"), gathering->files->len, bytes);
+  if (gathering->links)
+    g_string_append_printf (text, SK_TR ("; %u links are left out", "。リンク %u 件は送りません"),
+                            gathering->links);
+  return g_string_free (text, FALSE);
+}
