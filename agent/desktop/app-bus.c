@@ -12,13 +12,22 @@ on_bus_activate (GApplication *bus, gpointer data)
 static void
 on_bus_open (GApplication *bus, GFile **files, int n, const char *hint, gpointer data)
 {
+  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
   for (int i = 0; i < n; i++)
     {
+      char *path = g_file_get_path (files[i]);
+      if (path)
+        {
+          g_ptr_array_add (paths, path);
+          continue;
+        }
       g_autofree char *uri = g_file_get_uri (files[i]);
       g_autofree char *url = sk_url_normalise (uri, NULL);
       if (url)
         app_activate (data, url, NULL);
     }
+  if (paths->len)
+    app_send_files (data, paths);
 }
 
 void
@@ -33,6 +42,8 @@ app_bus_start (App *app)
   g_signal_connect (app->bus, "open", G_CALLBACK (on_bus_open), app);
   if (!g_application_register (app->bus, NULL, &error) || g_application_get_is_remote (app->bus))
     g_clear_object (&app->bus);
+  else
+    app_files_add_actions (app);
 }
 
 void

@@ -1,6 +1,8 @@
-/* Between app.c (what happens) and app-bus.c (the session bus). */
+/* Between app.c (what happens), app-bus.c (the session bus) and app-files.c (files, both ways). */
 #pragma once
 #include "desktop/desktop.h"
+#include "desktop/receiver.h"
+#include "desktop/send-dialog.h"
 #include "desktop/window.h"
 
 #define APP_ID "jp.sekisho.Desktop"
@@ -28,6 +30,8 @@ typedef struct
   int asked_scale; /* percent, large text included */
   gboolean large_text;
   GFileMonitor *large_text_file;
+  SkReceiver *receiver;      /* NULL: without a broker */
+  SkSendDialog *send_dialog; /* NULL: closed */
 } App;
 
 void app_click (App *app, const char *url);
@@ -36,6 +40,13 @@ void app_close (App *app);
 void app_stream_lost (App *app);
 void app_follow_room (App *app);
 void app_first_paint_is_done (App *app);
+
+/* paths (char *): NULL for an empty dialog. */
+void app_send_files (App *app, GPtrArray *paths);
+void app_files_start (App *app);
+void app_files_stop (App *app);
+/* Once there is a bus: what notifications do. */
+void app_files_add_actions (App *app);
 
 void app_bus_start (App *app);
 void app_bus_stop (App *app);

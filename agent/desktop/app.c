@@ -350,6 +350,12 @@ on_open_url (const char *url, gpointer data)
 }
 
 static void
+on_files (GPtrArray *paths, gpointer data)
+{
+  app_send_files (data, paths);
+}
+
+static void
 on_closed (gpointer data)
 {
   app_close (data);
@@ -376,6 +382,7 @@ make_window (App *app)
     .room = on_room,
     .painted = on_painted,
     .large_text = on_large_text,
+    .files = on_files,
   };
   SkWindowState wished = sk_early_wished_state (app->options);
   if (app->window)
@@ -476,6 +483,7 @@ static void
 app_clear (App *app)
 {
   g_clear_pointer (&app->instance, sk_instance_free);
+  app_files_stop (app);
   app_bus_stop (app);
   g_clear_pointer (&app->link, sk_link_free);
   drop_client (app);
@@ -540,6 +548,7 @@ sk_desktop_run (const SkDesktopStart *start)
   watch_large_text (&app);
   make_window (&app);
   take_over (&app, start->early);
+  app_files_start (&app);
   if (app.resident)
     app_bus_start (&app);
   else

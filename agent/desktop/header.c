@@ -74,6 +74,14 @@ on_fullscreen (GtkButton *button, gpointer data)
 }
 
 static void
+on_send (GtkButton *button, gpointer data)
+{
+  Header *header = data;
+  gtk_popover_popdown (GTK_POPOVER (header->menu_popover));
+  header->callback (SK_HEADER_SEND, NULL, header->data);
+}
+
+static void
 on_large_text (GtkCheckButton *button, gpointer data)
 {
   Header *header = data;
@@ -170,6 +178,7 @@ build_menu_popover (Header *header)
   header->menu_popover = popover;
   menu_button (box, SK_TR ("Full screen (Ctrl+Alt+Enter)", "全画面（Ctrl+Alt+Enter）"),
                G_CALLBACK (on_fullscreen), header);
+  menu_button (box, SK_TR ("Send files…", "ファイルを送る…"), G_CALLBACK (on_send), header);
   header->large_text = gtk_check_button_new_with_label (SK_TR ("Large text", "大きな文字"));
   g_signal_connect (header->large_text, "toggled", G_CALLBACK (on_large_text), header);
   gtk_box_append (GTK_BOX (box), header->large_text);

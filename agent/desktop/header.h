@@ -12,6 +12,7 @@ typedef enum
   SK_HEADER_LOCAL_INPUT_OFF,
   SK_HEADER_SOUND_ON,
   SK_HEADER_SOUND_OFF,
+  SK_HEADER_SEND, /* files */
   SK_HEADER_END,
 } SkHeaderAction;
 typedef void (*SkHeaderCallback) (SkHeaderAction action, const char *url, gpointer data);

@@ -21,6 +21,13 @@ static const char css[]
                                 ".sekisho-panel { background: @theme_bg_color; color: @theme_fg_color; "
                                 "border-radius: 0.6em;"
                                 " padding: 1.6em 2em; margin: 1em; }\n"
+                                ".sekisho-send { padding: 1em; }\n"
+                                ".sekisho-send progressbar text { font-size: 1em; opacity: 1; color: "
+                                "@theme_fg_color; }\n"
+                                ".sekisho-lost { background: #fbe9e7; color: #8c1d18; padding: 0.6em 0.8em; "
+                                "border-radius: 0.4em; }\n"
+                                ".sekisho-good { background: #e6f4ea; color: #0d5225; padding: 0.6em 0.8em; "
+                                "border-radius: 0.4em; }\n"
                                 ".sekisho-title { font-size: 1.35em; font-weight: bold; }\n";
 
 void

@@ -1,6 +1,7 @@
 #include "desktop/table.h"
 #include "desktop/names.h"
 #include <stdarg.h>
+#include <stdio.h>
 
 struct _SkTable
 {
@@ -75,6 +76,6 @@ sk_table_print (SkTable *table)
           g_string_append_printf (line, "%s%s%*s", c ? "  " : "", text,
                                   (int) (widths[c] - sk_table_width (text)), "");
         }
-      g_print ("%s\n", g_strchomp (line->str));
+      printf ("%s\n", g_strchomp (line->str));
     }
 }

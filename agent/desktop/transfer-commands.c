@@ -70,8 +70,8 @@ print_outcome (const SkTransferInfo *info)
   g_autofree char *names = sk_transfer_names_text (info);
   g_autofree char *next = sk_transfer_next_text (info);
   const gboolean lost = sk_transfer_is_lost (info);
-  g_print ("%s\n%s\n", names, next);
-  g_print (SK_TR ("Number: %s\n", "番号: %s\n"), info->id);
+  printf ("%s\n%s\n", names, next);
+  printf (SK_TR ("Number: %s\n", "番号: %s\n"), info->id);
   return lost ? sk_error_info_for_code (SK_ERROR_FORBIDDEN)->exit_status : 0;
 }
 
@@ -162,8 +162,8 @@ show_box (SkClient *client, const char *box)
     return sk_command_fail (error);
   if (all->len == 0)
     {
-      g_print ("%s\n", strcmp (box, "sent") == 0 ? SK_TR ("Nothing was sent.", "送ったものはありません。")
-                                                 : SK_TR ("Nothing has come.", "届いたものはありません。"));
+      printf ("%s\n", strcmp (box, "sent") == 0 ? SK_TR ("Nothing was sent.", "送ったものはありません。")
+                                                : SK_TR ("Nothing has come.", "届いたものはありません。"));
       return 0;
     }
   g_autoptr (SkTable) table = sk_table_new (6);
@@ -191,7 +191,7 @@ on_received (const SkReceipt *receipt, gpointer data)
   for (guint i = 0; i < receipt->names->len; i++)
     {
       g_autofree char *name = sk_names_for_people (receipt->names->pdata[i]);
-      g_print ("%s/%s\n", receipt->folder, name);
+      printf ("%s/%s\n", receipt->folder, name);
     }
 }
 
@@ -218,7 +218,7 @@ receive_all (SkClient *client)
   if (!sk_receive_all (client, &options, &count, &error))
     return sk_command_fail (error);
   if (count == 0)
-    g_print ("%s\n", SK_TR ("Nothing waits to be received.", "受け取るものはありません。"));
+    printf ("%s\n", SK_TR ("Nothing waits to be received.", "受け取るものはありません。"));
   return 0;
 }
 
@@ -247,6 +247,6 @@ sk_command_withdraw (const SkOptions *options)
     }
   if (!sk_transfer_info_withdraw (client, options->transfer, &error))
     return sk_command_fail (error);
-  g_print (SK_TR ("Withdrawn: %s\n", "取り下げました: %s\n"), options->transfer);
+  printf (SK_TR ("Withdrawn: %s\n", "取り下げました: %s\n"), options->transfer);
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "desktop/window.h"
 #include "common/i18n.h"
+#include "desktop/drop.h"
 #include "desktop/header.h"
 #include "desktop/style.h"
 #include "desktop/timing.h"
@@ -24,6 +25,12 @@ SkPicture *
 sk_window_get_picture (SkWindow *self)
 {
   return self->picture;
+}
+
+GtkWindow *
+sk_window_get_gtk (SkWindow *self)
+{
+  return self->window;
 }
 
 gboolean
@@ -167,6 +174,13 @@ on_window_key (GtkEventControllerKey *controller, guint keyval, guint keycode, G
 }
 
 static void
+on_drop (GPtrArray *paths, gpointer data)
+{
+  SkWindow *self = data;
+  self->actions.files (paths, self->data);
+}
+
+static void
 on_header_action (SkHeaderAction action, const char *url, gpointer data)
 {
   SkWindow *self = data;
@@ -189,6 +203,9 @@ on_header_action (SkHeaderAction action, const char *url, gpointer data)
     case SK_HEADER_LARGE_TEXT_ON:
     case SK_HEADER_LARGE_TEXT_OFF:
       self->actions.large_text (action == SK_HEADER_LARGE_TEXT_ON, self->data);
+      break;
+    case SK_HEADER_SEND:
+      self->actions.files (NULL, self->data);
       break;
     case SK_HEADER_END:
       self->actions.end (self->data);
@@ -295,6 +312,7 @@ connect_signals (SkWindow *self)
   GtkEventController *keys = gtk_event_controller_key_new ();
   g_signal_connect (keys, "key-pressed", G_CALLBACK (on_window_key), self);
   gtk_widget_add_controller (GTK_WIDGET (self->window), keys);
+  sk_drop_attach (GTK_WIDGET (self->window), on_drop, self);
   g_signal_connect (self->window, "close-request", G_CALLBACK (on_close_request), self);
   g_signal_connect (self->window, "notify::fullscreened", G_CALLBACK (on_fullscreen_changed), self);
   g_signal_connect (self->picture, "room-changed", G_CALLBACK (on_room), self);

@@ -15,6 +15,7 @@ typedef struct
   void (*room) (int width, int height, int scale_percent, gpointer data);
   void (*painted) (gpointer data); /* see the picture's signal */
   void (*large_text) (gboolean on, gpointer data);
+  void (*files) (GPtrArray *paths, gpointer data); /* dropped, char *; NULL: the user wants to choose some */
 } SkWindowActions;
 
 typedef struct _SkWindow SkWindow;
@@ -35,5 +36,7 @@ void sk_window_show_text (SkWindow *window, const SkText *text);
 /* A line under the header bar that goes by itself. */
 void sk_window_show_notice (SkWindow *window, const char *sentence);
 SkPicture *sk_window_get_picture (SkWindow *window);
+/* For windows that belong to it. */
+GtkWindow *sk_window_get_gtk (SkWindow *window);
 /* FALSE before the first allocation and in full screen: nothing to start with the next time. */
 gboolean sk_window_get_state (SkWindow *window, SkWindowState *ret_state);
