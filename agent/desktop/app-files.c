@@ -88,7 +88,7 @@ on_received (const SkReceipt *receipt, const GError *error, gpointer data)
     }
   g_autofree char *names = names_text (receipt);
   g_autofree char *folder = g_filename_display_basename (receipt->folder);
-  g_autofree char *body = g_strdup_printf (SK_TR ("%s (in %s)", "%s（%s フォルダー）"), names, folder);
+  g_autofree char *body = g_strdup_printf (SK_TR ("%s (in %s)", "%s（「%s」フォルダー）"), names, folder);
   say (app, receipt->id, SK_TR ("Files from the internet side", "インターネット側からファイルが届きました"),
        body);
 }

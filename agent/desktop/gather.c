@@ -61,7 +61,7 @@ check_name (const char *name, const char *path, GError **error)
                    SK_TR ("its name is not in Unicode. Rename it.",
                           "名前の文字コードが Unicode ではありません。名前を変えてください。"),
                    path, error);
-  if (strlen (name) > SK_GATHER_NAME_MAX)
+  if (strlen (name) > SK_NAME_PATH_MAX)
     return refuse (SK_ERROR_LIMIT,
                    SK_TR ("its name with all folders is too long. Send a folder further inside.",
                           "フォルダーを含めた名前が長すぎます。内側のフォルダーから送ってください。"),
@@ -109,7 +109,7 @@ static gboolean
 gather_folder (SkGathering *gathering, int fd, const char *path, const char *name, guint depth,
                GError **error)
 {
-  if (depth >= SK_GATHER_DEPTH_MAX)
+  if (depth + 1 >= SK_NAME_DEPTH_MAX)
     {
       close (fd);
       return refuse (SK_ERROR_LIMIT,

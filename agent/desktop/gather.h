@@ -5,16 +5,12 @@
  * Errors carry a sentence for people that names the file: SK_ERROR_NOT_FOUND, SK_ERROR_FORBIDDEN (not
  * readable), SK_ERROR_INVALID (special file, link, name, empty folder), SK_ERROR_LIMIT. */
 #pragma once
-#include <gio/gio.h>
+#include "common/name.h"
 #include <sys/stat.h>
 
 /* The request that offers them holds three JSON nodes a file and the broker reads 4096 of them in one. A
  * folder with more is sent as one archive. */
 #define SK_GATHER_FILES_MAX 1000
-/* Folders within one another, and bytes of a path within the transfer, as the broker's names allow. */
-#define SK_GATHER_DEPTH_MAX 16
-#define SK_GATHER_NAME_MAX 1024
-
 typedef struct
 {
   char *path;         /* here */

@@ -1,5 +1,6 @@
 #include "desktop/names.h"
 #include "common/i18n.h"
+#include "common/name.h"
 #include <string.h>
 
 /* Longer "endings" are parts of sentences. */
@@ -13,39 +14,21 @@ is_unsafe (gunichar c)
          || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
-static gboolean
-is_safe_part (const char *part)
-{
-  const gsize length = strlen (part);
-  if (length == 0 || length > SK_NAMES_BYTES_MAX || part[0] == '.' || part[0] == ' ' || part[0] == '~')
-    return FALSE;
-  for (const char *c = part; *c; c = g_utf8_next_char (c))
-    if (is_unsafe (g_utf8_get_char (c)) || *c == '\\')
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
-is_safe (const char *untrusted_name)
-{
-  if (!g_utf8_validate (untrusted_name, -1, NULL))
-    return FALSE;
-  g_auto (GStrv) parts = g_strsplit (untrusted_name, "/", SK_NAMES_DEPTH_MAX + 2);
-  const guint n = g_strv_length (parts);
-  if (n == 0 || n > SK_NAMES_DEPTH_MAX + 1)
-    return FALSE;
-  for (guint i = 0; i < n; i++)
-    if (!is_safe_part (parts[i]))
-      return FALSE;
-  return TRUE;
-}
-
 char *
 sk_names_for_folder (const char *untrusted_name, guint index)
 {
-  if (is_safe (untrusted_name))
-    return g_strdup (untrusted_name);
-  return g_strdup_printf (SK_TR ("file-%u", "ファイル-%u"), index + 1);
+  char *safe = sk_name_sanitise (untrusted_name, NULL);
+  return safe ? safe : g_strdup_printf (SK_TR ("file-%u", "ファイル-%u"), index + 1);
+}
+
+/* Bytes of the first `stem` that leave room for the rest, up to a whole character. */
+static gsize
+cut_stem (const char *name, gsize stem, gsize rest)
+{
+  const gsize room = SK_NAME_COMPONENT_MAX - rest;
+  if (stem <= room)
+    return stem;
+  return (gsize) (g_utf8_find_prev_char (name, name + room + 1) - name);
 }
 
 char *
@@ -58,7 +41,10 @@ sk_names_number (const char *name, guint n)
     return g_strdup (name);
   if (dot && dot != name && length - (gsize) (dot - name) <= ENDING_MAX)
     stem = (gsize) (dot - name);
-  return g_strdup_printf ("%.*s (%u)%s", (int) stem, name, n, name + stem);
+  g_autofree char *number = g_strdup_printf (" (%u)", n);
+  const char *ending = name + stem;
+  return g_strdup_printf ("%.*s%s%s", (int) cut_stem (name, stem, strlen (number) + strlen (ending)), name,
+                          number, ending);
 }
 
 char *

@@ -234,7 +234,7 @@ new_top (Receive *r, const char *top, char **ret_here, GError **error)
 {
   for (guint n = 1; n <= SK_RECEIVE_NAMES_MAX; n++)
     {
-      g_autofree char *here = n == 1 ? g_strdup (top) : g_strdup_printf ("%s (%u)", top, n);
+      g_autofree char *here = sk_names_number (top, n);
       if (sk_folder_has (r->fd, here))
         continue;
       if (!sk_received_set_top (r->journal, r->info->id, top, here, error))

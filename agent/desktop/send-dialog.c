@@ -343,6 +343,7 @@ build_list (SkSendDialog *self)
              "ここにファイルやフォルダーをドラッグするか、\n「ファイルを追加」を押してください。"),
       "dim-label");
   gtk_label_set_justify (GTK_LABEL (self->hint), GTK_JUSTIFY_CENTER);
+  gtk_label_set_xalign (GTK_LABEL (self->hint), 0.5f);
   gtk_widget_set_margin_start (self->hint, 12);
   gtk_widget_set_margin_end (self->hint, 12);
   gtk_list_box_set_selection_mode (GTK_LIST_BOX (self->list), GTK_SELECTION_NONE);

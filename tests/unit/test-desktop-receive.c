@@ -1,6 +1,7 @@
 /* Receiving files on the desktop: each arrives exactly once and whole, wherever the receiver is killed;
  * hostile names and folders lead nowhere; what is not right does not appear. */
 #include "common/error.h"
+#include "common/name.h"
 #include "desktop/folder.h"
 #include "desktop/names.h"
 #include "desktop/receive.h"
@@ -239,33 +240,35 @@ test_file_as_folder (Desk *desk, gconstpointer unused)
 static void
 test_hostile_names (Desk *desk, gconstpointer unused)
 {
-  static const char *const names[] = { "../outside",
-                                       "/etc/passwd",
-                                       "a/../../outside",
-                                       ".bashrc",
-                                       "a/.hidden/b",
-                                       "",
-                                       "a//b",
-                                       "..",
-                                       ".",
-                                       "a\nb",
-                                       "a\x1b[31mb",
-                                       "\xe2\x80\xaetxt.exe",
-                                       "zero\xe2\x80\x8bwidth",
-                                       "a\\b",
-                                       "~root",
-                                       "x/" };
-  const guint n = G_N_ELEMENTS (names);
-  for (guint i = 0; i < n; i++)
+  static const struct
+  {
+    const char *name, *here;
+  } rows[] = {
+    { "../outside", "file-1" },
+    { "/etc/passwd", "file-1 (2)" },
+    { "a/../../outside", "file-1 (3)" },
+    { ".bashrc", "_bashrc" },
+    { "a/.hidden/b", "a/_hidden/b" },
+    { "", "file-1 (4)" },
+    { "a//b", "a (2)/b" },
+    { "..", "file-1 (5)" },
+    { ".", "file-1 (6)" },
+    { "a\nb", "ab" },
+    { "a\x1b[31mb", "a[31mb" },
+    { "\xe2\x80\xaetxt.exe", "txt.exe" },
+    { "zero\xe2\x80\x8bwidth", "zerowidth" },
+    { "a\\b", "a_b" },
+    { "x/", "x" },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     {
       g_autoptr (GBytes) content = random_bytes (i + 1);
-      g_autofree char *neutral = g_strdup_printf (i == 0 ? "file-1" : "file-1 (%u)", i + 1);
-      sk_mock_transfers_add (desk->mock, names[i], content);
+      sk_mock_transfers_add (desk->mock, rows[i].name, content);
       receive_well (desk, 1);
-      g_assert_cmpstr (desk->names->pdata[0], ==, neutral);
-      assert_file (desk, neutral, content);
+      g_assert_cmpstr (desk->names->pdata[0], ==, rows[i].here);
+      assert_file (desk, rows[i].here, content);
     }
-  g_assert_cmpuint (count_entries (desk->folder), ==, n);
+  g_assert_cmpuint (count_entries (desk->folder), ==, G_N_ELEMENTS (rows));
   /* socket, state, folder: nothing beside them. */
   g_assert_cmpuint (count_entries (desk->dir), ==, 3);
 }
@@ -280,10 +283,6 @@ test_names (void)
                { "archive.tar.gz", "archive.tar (2).gz" },
                { "none", "none (2)" },
                { "版 1.2 について書いた長い文章", "版 1.2 について書いた長い文章 (2)" } };
-  g_autofree char *longest = g_strnfill (SK_NAMES_BYTES_MAX, 'a');
-  g_autofree char *longer = g_strnfill (SK_NAMES_BYTES_MAX + 1, 'a');
-  g_autofree char *kept = sk_names_for_folder (longest, 0), *replaced = sk_names_for_folder (longer, 4);
-  g_autoptr (GString) deep = g_string_new (NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
       g_autofree char *second = sk_names_number (rows[i].name, 2);
@@ -291,15 +290,26 @@ test_names (void)
       g_assert_cmpstr (second, ==, rows[i].second);
       g_assert_cmpstr (same, ==, rows[i].name);
     }
-  g_assert_cmpstr (kept, ==, longest);
-  g_assert_cmpstr (replaced, ==, "file-5");
-  for (guint i = 0; i < SK_NAMES_DEPTH_MAX + 1; i++)
-    g_string_append (deep, "d/");
-  g_string_append (deep, "f");
-  g_autofree char *flat = sk_names_for_folder (deep->str, 0);
-  g_assert_cmpstr (flat, ==, "file-1");
-  g_autofree char *allowed = sk_names_for_folder (deep->str + 2, 0);
-  g_assert_cmpstr (allowed, ==, deep->str + 2);
+}
+
+/* The longest names there are: the second of a name still has one, of whole characters. */
+static void
+test_long_names (Desk *desk, gconstpointer unused)
+{
+  g_autoptr (GString) name = g_string_new (NULL);
+  while (name->len + 3 + 4 <= SK_NAME_COMPONENT_MAX)
+    g_string_append (name, "あ");
+  g_string_append (name, ".txt");
+  for (guint i = 0; i < 12; i++)
+    {
+      g_autoptr (GBytes) content = random_bytes (i + 1);
+      sk_mock_transfers_add (desk->mock, name->str, content);
+      receive_well (desk, 1);
+      g_assert_true (g_utf8_validate (desk->names->pdata[0], -1, NULL));
+      g_assert_true (g_str_has_suffix (desk->names->pdata[0], ".txt"));
+      assert_file (desk, desk->names->pdata[0], content);
+    }
+  g_assert_cmpuint (count_entries (desk->folder), ==, 12);
 }
 
 /* -- folders that lead elsewhere ------------------------------------------------------------------------- */
@@ -872,6 +882,7 @@ main (int argc, char **argv)
   ADD ("file-as-folder", test_file_as_folder);
   ADD ("hostile-names", test_hostile_names);
   g_test_add_func ("/desktop/receive/names", test_names);
+  ADD ("long-names", test_long_names);
   ADD ("folder-is-link", test_folder_is_link);
   ADD ("folder-of-others", test_folder_of_others);
   ADD ("inner-link", test_inner_link);

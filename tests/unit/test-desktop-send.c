@@ -228,9 +228,14 @@ test_limits (Desk *desk, gconstpointer unused)
       g_autofree char *name = g_strdup_printf ("many/%u", i);
       g_bytes_unref (make_file (desk, name, 0));
     }
-  for (guint i = 0; i <= SK_GATHER_DEPTH_MAX; i++)
+  for (guint i = 2; i < SK_NAME_DEPTH_MAX; i++)
     g_string_append (deep, "/d");
-  g_string_append (deep, "/file");
+  g_autofree char *deepest = g_strconcat (deep->str, "/file", NULL);
+  g_bytes_unref (make_file (desk, deepest, 1));
+  g_autoptr (GError) fits = NULL;
+  g_autoptr (SkGathering) just = gather (desk, "deep", NULL, &fits);
+  g_assert_no_error (fits);
+  g_string_append (deep, "/d/file");
   g_bytes_unref (make_file (desk, deep->str, 1));
   assert_refused (desk, "many", SK_ERROR_LIMIT, "1000 files");
   assert_refused (desk, "deep", SK_ERROR_LIMIT, "too many folders");
