@@ -119,7 +119,7 @@ has_room (Receive *r, guint64 bytes, GError **error)
 }
 
 static gboolean
-read_rest (Receive *r, const SkTransferItem *item, int from, int to, guint64 offset, GChecksum *sum,
+read_rest (Receive *r, const SkTransferInfoItem *item, int from, int to, guint64 offset, GChecksum *sum,
            GError **error)
 {
   const gboolean progress = r->options->progress != NULL;
@@ -152,7 +152,8 @@ read_rest (Receive *r, const SkTransferItem *item, int from, int to, guint64 off
 }
 
 static gboolean
-download_from (Receive *r, const SkTransferItem *item, int to, guint64 offset, GChecksum *sum, GError **error)
+download_from (Receive *r, const SkTransferInfoItem *item, int to, guint64 offset, GChecksum *sum,
+               GError **error)
 {
   if (!has_room (r, item->result_size - offset, error))
     return FALSE;
@@ -163,7 +164,7 @@ download_from (Receive *r, const SkTransferItem *item, int to, guint64 offset, G
 
 /* TRUE: whole and right. FALSE without error: what an earlier run left was wrong; it is empty now. */
 static gboolean
-download (Receive *r, const SkTransferItem *item, int fd, GError **error)
+download (Receive *r, const SkTransferInfoItem *item, int fd, GError **error)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
   const gint64 offset = take_up (r, fd, item->result_size, sum);
@@ -207,7 +208,7 @@ drop_if_useless (Receive *r, const char *hidden, const GError *error)
 }
 
 static gboolean
-fetch (Receive *r, const SkTransferItem *item, const char *hidden, GError **error)
+fetch (Receive *r, const SkTransferInfoItem *item, const char *hidden, GError **error)
 {
   g_autoptr (GError) failed = NULL;
   sk_autofd int fd = open_hidden (r, hidden, error);
@@ -307,7 +308,7 @@ rename_to (Receive *r, const char *hidden, int to_fd, const char *base, const ch
 }
 
 static gboolean
-place_anew (Receive *r, const SkTransferItem *item, const char *hidden, GError **error)
+place_anew (Receive *r, const SkTransferInfoItem *item, const char *hidden, GError **error)
 {
   g_autofree char *safe = sk_names_for_folder (item->untrusted_result_name, item->index);
   g_auto (GStrv) parts = g_strsplit (safe, "/", 0);
@@ -350,7 +351,7 @@ place_as_before (Receive *r, const char *name, const char *hidden)
 }
 
 static gboolean
-receive_item (Receive *r, const SkTransferItem *item, GError **error)
+receive_item (Receive *r, const SkTransferInfoItem *item, GError **error)
 {
   g_autofree char *hidden = hidden_name (r->info->id, item->index);
   g_autofree char *name = g_strdup (sk_received_name (r->journal, r->info->id, item->index));
@@ -372,7 +373,7 @@ check_items (Receive *r, GError **error)
   r->all = 0;
   for (guint i = 0; i < r->info->items->len; i++)
     {
-      const SkTransferItem *item = r->info->items->pdata[i];
+      const SkTransferInfoItem *item = r->info->items->pdata[i];
       if (!*item->result_sha256 || r->all + item->result_size < r->all)
         return refuse (SK_ERROR_PROTOCOL, "transfer: result", error);
       r->all += item->result_size;
@@ -401,7 +402,7 @@ receive_items (Receive *r, GError **error)
     return FALSE;
   for (guint i = 0; i < r->info->items->len; i++)
     {
-      const SkTransferItem *item = r->info->items->pdata[i];
+      const SkTransferInfoItem *item = r->info->items->pdata[i];
       if (!receive_item (r, item, error))
         return FALSE;
       r->before += item->result_size;

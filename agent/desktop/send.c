@@ -26,6 +26,7 @@ struct _SkSend
   GThread *thread;
   gint64 told, moved; /* monotonic: last notification, last progress */
   guint8 *piece;
+  gboolean conflict; /* the broker would not take the last upload from this offset, or not just now */
   GMutex mutex;
   SkSendProgress progress;
   SkTransferInfo *info;
@@ -150,11 +151,15 @@ static gboolean
 upload_item (SkSend *self, guint index, guint64 offset, guint64 before, GError **error)
 {
   const SkGathered *file = self->gathering->files->pdata[index];
+  self->conflict = FALSE;
   sk_autofd int from = sk_gathered_open (file, error);
   if (from < 0)
     return FALSE;
   sk_autofd int to
       = sk_client_upgrade_transfer (self->client, self->info->id, SK_CLIENT_UPLOAD, index, offset, error);
+  /* The connection before may still be open on its side, an item without bytes may need no upload, or the
+   * whole transfer was decided upon: its present state tells. */
+  self->conflict = to < 0 && error && g_error_matches (*error, SK_ERROR, SK_ERROR_CONFLICT);
   if (to < 0)
     return FALSE;
   g_autoptr (GError) failed = NULL;
@@ -189,12 +194,14 @@ wait_for_broker (SkSend *self, GError *failed, GError **error)
 {
   const gint64 waited = g_get_monotonic_time () - self->moved;
   GPollFD cancel;
-  if (!is_away (failed) || waited > self->patience || g_cancellable_is_cancelled (self->cancellable))
+  if ((!is_away (failed) && !self->conflict) || waited > self->patience
+      || g_cancellable_is_cancelled (self->cancellable))
     {
       g_propagate_error (error, failed);
       return FALSE;
     }
   g_error_free (failed);
+  self->conflict = FALSE;
   set_phase (self, SK_SEND_WAITING);
   if (g_cancellable_make_pollfd (self->cancellable, &cancel))
     {
@@ -234,33 +241,18 @@ is_receiving (SkSend *self)
 }
 
 static gboolean
-take_up_empty (SkSend *self, GError *failed, GError **error)
-{
-  g_autoptr (GError) conflict = failed;
-  if (!look_again (self, error))
-    return FALSE;
-  if (!is_receiving (self))
-    return TRUE;
-  g_propagate_error (error, g_steal_pointer (&conflict));
-  return FALSE;
-}
-
-static gboolean
 upload_with_patience (SkSend *self, guint index, guint64 before, GError **error)
 {
   for (;;)
     {
       GError *failed = NULL;
-      const SkTransferItem *item = self->info->items->pdata[index];
+      const SkTransferInfoItem *item = self->info->items->pdata[index];
       /* An empty item has nothing to wait for, but the broker has to hear that it is there. */
       if (item->size > 0 && item->received == item->size)
         return TRUE;
       set_phase (self, SK_SEND_UPLOADING);
       if (upload_item (self, index, item->received, before, &failed))
         return TRUE;
-      /* A broker that counts an empty item as received without an upload may have gone on. */
-      if (item->size == 0 && g_error_matches (failed, SK_ERROR, SK_ERROR_CONFLICT))
-        return take_up_empty (self, failed, error);
       if (!wait_for_broker (self, failed, error) || !look_again (self, error))
         return FALSE;
       /* Its answer was lost, and this was the last one. */
@@ -290,11 +282,11 @@ static gboolean
 create (SkSend *self, GError **error)
 {
   const guint n = self->gathering->files->len;
-  g_autofree SkTransferOffer *offers = g_new (SkTransferOffer, n);
+  g_autofree SkTransferInfoOffer *offers = g_new (SkTransferInfoOffer, n);
   for (guint i = 0; i < n; i++)
     {
       const SkGathered *file = self->gathering->files->pdata[i];
-      offers[i] = (SkTransferOffer){ file->name, (guint64) file->as_was.st_size };
+      offers[i] = (SkTransferInfoOffer){ file->name, (guint64) file->as_was.st_size };
     }
   /* One whose answer was lost stays empty and expires; trying again can only make another. */
   for (;;)

@@ -5,7 +5,7 @@
 #define ID_MAX 64
 
 static void
-item_free (SkTransferItem *item)
+item_free (SkTransferInfoItem *item)
 {
   g_free (item->untrusted_name);
   g_free (item->type);
@@ -130,7 +130,7 @@ add_item (SkTransferInfo *info, JsonObject *object, GError **error)
   if (index != info->items->len)
     return broken ("index", error);
   g_auto (GStrv) removed = get_strings (object, "removed");
-  SkTransferItem *item = g_new0 (SkTransferItem, 1);
+  SkTransferInfoItem *item = g_new0 (SkTransferInfoItem, 1);
   item->index = (guint) index;
   item->untrusted_name = dup_string (object, "name");
   item->size = (guint64) size;
@@ -150,7 +150,7 @@ read_items (SkTransferInfo *info, JsonObject *object, GError **error)
 {
   JsonArray *array = get_array (object, "items");
   const guint n = array ? json_array_get_length (array) : 0;
-  if (n > SK_TRANSFER_ITEMS_MAX)
+  if (n > SK_TRANSFER_INFO_ITEMS_MAX)
     return broken ("items", error);
   for (guint i = 0; i < n; i++)
     {
@@ -279,8 +279,8 @@ sk_transfer_info_get (SkClient *client, const char *id, GError **error)
 }
 
 SkTransferInfo *
-sk_transfer_info_create (SkClient *client, const char *reason, const SkTransferOffer *offers, guint n_offers,
-                         GError **error)
+sk_transfer_info_create (SkClient *client, const char *reason, const SkTransferInfoOffer *offers,
+                         guint n_offers, GError **error)
 {
   g_autoptr (JsonNode) body = json_node_new (JSON_NODE_OBJECT);
   JsonObject *object = json_object_new ();

@@ -6,7 +6,7 @@
 #include "api/client.h"
 
 /* Items of one answer: more than any policy allows; what is beyond is a broken peer. */
-#define SK_TRANSFER_ITEMS_MAX 10000
+#define SK_TRANSFER_INFO_ITEMS_MAX 10000
 
 typedef struct
 {
@@ -19,7 +19,7 @@ typedef struct
   char *result_sha256; /* hex; "" = no result (yet) */
   char *findings;      /* "個人番号 ×3, …", "" = none; masked by the broker */
   char *removed;       /* what the inspection took out, "" = nothing */
-} SkTransferItem;
+} SkTransferInfoItem;
 
 typedef struct
 {
@@ -28,7 +28,7 @@ typedef struct
   guint count;
   guint64 size;
   char *refusal_code, *refusal; /* NULL = not refused; the sentence in the locale's language */
-  GPtrArray *items;             /* SkTransferItem; maybe empty in lists */
+  GPtrArray *items;             /* SkTransferInfoItem; maybe empty in lists */
   guint stage, stages;          /* of the approval; 0 = none is asked */
   char **who;                   /* who can approve now; NULL = nobody is asked */
   gint64 until;                 /* µs; 0 = no limit */
@@ -41,7 +41,7 @@ typedef struct
 {
   const char *name; /* path within the transfer, '/' between folders */
   guint64 size;
-} SkTransferOffer;
+} SkTransferInfoOffer;
 
 /* SK_ERROR_PROTOCOL when an answer lacks what it must have. */
 SkTransferInfo *sk_transfer_info_parse (JsonNode *untrusted_node, GError **error);
@@ -49,8 +49,8 @@ SkTransferInfo *sk_transfer_info_parse (JsonNode *untrusted_node, GError **error
 GPtrArray *sk_transfer_info_list (SkClient *client, const char *box, GError **error);
 SkTransferInfo *sk_transfer_info_get (SkClient *client, const char *id, GError **error);
 /* A transfer of files from here; its contents are still to be uploaded. */
-SkTransferInfo *sk_transfer_info_create (SkClient *client, const char *reason, const SkTransferOffer *offers,
-                                         guint n_offers, GError **error);
+SkTransferInfo *sk_transfer_info_create (SkClient *client, const char *reason,
+                                         const SkTransferInfoOffer *offers, guint n_offers, GError **error);
 gboolean
 sk_transfer_info_withdraw (SkClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Rows of a list that are shown with their names: a request each, under a millisecond. */
+#define NAMES_MAX 200
+
 /* -- send ------------------------------------------------------------------------------------------------ */
 
 typedef struct
@@ -105,7 +108,7 @@ add_line (SkTable *table, const char *en, const char *ja, const char *text)
 }
 
 static void
-add_item (SkTable *table, const SkTransferItem *item, gboolean import)
+add_item (SkTable *table, const SkTransferInfoItem *item, gboolean import)
 {
   const char *name
       = import && *item->untrusted_result_name ? item->untrusted_result_name : item->untrusted_name;
@@ -141,10 +144,18 @@ show_one (SkClient *client, const char *id)
   return 0;
 }
 
-static void
-add_row (SkTable *table, const SkTransferInfo *info)
+/* A list may come without its items; then the newest ones are asked for them. */
+static char *
+names_of (SkClient *client, const SkTransferInfo *info, guint row)
 {
-  g_autofree char *names = sk_transfer_names_text (info);
+  g_autoptr (SkTransferInfo) whole
+      = info->items->len == 0 && row < NAMES_MAX ? sk_transfer_info_get (client, info->id, NULL) : NULL;
+  return sk_transfer_names_text (whole ? whole : info);
+}
+
+static void
+add_row (SkTable *table, const SkTransferInfo *info, char *names)
+{
   g_autofree char *created = sk_transfer_time_text (info->created);
   g_autofree char *bytes = sk_transfer_bytes_text (info->size);
   g_autofree char *who = info->who ? g_strjoinv (SK_TR (", ", "、"), info->who) : NULL;
@@ -171,7 +182,10 @@ show_box (SkClient *client, const char *box)
                 SK_TR ("SIZE", "大きさ"), SK_TR ("STATE", "状態"),
                 SK_TR ("WHO CAN APPROVE / WHY NOT", "承認できる人・理由"));
   for (guint i = 0; i < all->len; i++)
-    add_row (table, all->pdata[i]);
+    {
+      g_autofree char *names = names_of (client, all->pdata[i], i);
+      add_row (table, all->pdata[i], names);
+    }
   sk_table_print (table);
   return 0;
 }

@@ -61,7 +61,7 @@ sk_transfer_time_text (gint64 microseconds)
 char *
 sk_transfer_names_text (const SkTransferInfo *info)
 {
-  const SkTransferItem *first = info->items->len ? info->items->pdata[0] : NULL;
+  const SkTransferInfoItem *first = info->items->len ? info->items->pdata[0] : NULL;
   const guint count = MAX (info->count, info->items->len);
   if (!first)
     return g_strdup_printf (SK_TR ("%u files", "%u 件"), count);

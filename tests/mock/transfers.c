@@ -35,6 +35,7 @@ struct _SkMockTransfers
   GPtrArray *transfers;
   GArray *connections, *listeners; /* int: open ones, and those of them that get events */
   gsize break_after, excess;
+  guint busy;
   gboolean away, ending;
   guint64 handed_out;
 };
@@ -282,7 +283,10 @@ handle_upload (const Request *request, Transfer *transfer)
   SkMockTransfers *mock = request->mock;
   const guint64 index = query_number (request, "item"), offset = query_number (request, "offset");
   Item *item = index < transfer->items->len ? transfer->items->pdata[index] : NULL;
-  if (!item || transfer->import || strcmp (transfer->state, "receiving") != 0 || offset != item->content->len)
+  const gboolean busy = mock->busy > 0;
+  mock->busy -= busy;
+  if (busy || !item || transfer->import || strcmp (transfer->state, "receiving") != 0
+      || offset != item->content->len)
     {
       answer_error (request->fd, SK_ERROR_CONFLICT);
       return;
@@ -756,6 +760,14 @@ sk_mock_transfers_set_upload_error (SkMockTransfers *mock, const char *line)
   g_mutex_lock (&mock->mutex);
   g_free (mock->upload_error);
   mock->upload_error = g_strdup (line);
+  g_mutex_unlock (&mock->mutex);
+}
+
+void
+sk_mock_transfers_set_busy (SkMockTransfers *mock, guint uploads)
+{
+  g_mutex_lock (&mock->mutex);
+  mock->busy = uploads;
   g_mutex_unlock (&mock->mutex);
 }
 

@@ -36,6 +36,8 @@ void sk_mock_transfers_set_outcome (SkMockTransfers *mock, const char *state);
 void sk_mock_transfers_set_break (SkMockTransfers *mock, gsize bytes);
 /* Uploads answer "error WORD TEXT" after their first bytes; NULL: they do not. */
 void sk_mock_transfers_set_upload_error (SkMockTransfers *mock, const char *line);
+/* So many uploads find the item still open by the connection before. */
+void sk_mock_transfers_set_busy (SkMockTransfers *mock, guint uploads);
 /* New connections are closed at once, as if there were no broker. */
 void sk_mock_transfers_set_away (SkMockTransfers *mock, gboolean away);
 /* Bytes written behind the announced ones of every content. */

@@ -315,6 +315,19 @@ test_resume (Desk *desk, gconstpointer unused)
   g_assert_cmpint (desk->phases[SK_SEND_WAITING], >, 0);
 }
 
+/* Its side of a broken connection is still open when the next one comes. */
+static void
+test_still_open (Desk *desk, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) a = make_file (desk, "a", 1000);
+  sk_mock_transfers_set_busy (desk->mock, 2);
+  g_autoptr (SkSend) send = start (desk, "a", NULL, 0);
+  g_autoptr (SkTransferInfo) info = sk_send_finish (send, &error);
+  g_assert_no_error (error);
+  assert_arrived (desk, 0, 0, "a", a);
+}
+
 static void
 test_broker_restarts (Desk *desk, gconstpointer unused)
 {
@@ -469,6 +482,7 @@ main (int argc, char **argv)
   ADD ("send", test_send);
   ADD ("refused", test_refused);
   ADD ("resume", test_resume);
+  ADD ("still-open", test_still_open);
   ADD ("broker-restarts", test_broker_restarts);
   ADD ("broker-stays-away", test_broker_stays_away);
   ADD ("upload-error", test_upload_error);
