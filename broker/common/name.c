@@ -1,42 +1,8 @@
 #include "common/name.h"
+#include "common/chars.h"
 #include "common/error.h"
 #include "common/i18n.h"
 #include <string.h>
-
-typedef struct
-{
-  gunichar first, last;
-} Range;
-
-/* Characters without ink that Unicode does not count as format characters (Cf): fillers, the grapheme joiner,
- * an empty Braille cell, Khmer's inherent vowels, Mongolian selectors, whatever may become ignorable later.
- */
-static const Range invisible[]
-    = { { 0x034f, 0x034f }, { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 },   { 0x180b, 0x180f },
-        { 0x2065, 0x2065 }, { 0x2800, 0x2800 }, { 0x3164, 0x3164 },   { 0xffa0, 0xffa0 },
-        { 0xfff0, 0xfff8 }, { 0xfffc, 0xfffc }, { 0xe0000, 0xe00ff }, { 0xe01f0, 0xe0fff } };
-/* They choose among the shapes of the character before them. */
-static const Range selectors[] = { { 0xfe00, 0xfe0f }, { 0xe0100, 0xe01ef } };
-
-static gboolean
-is_in (const Range *ranges, gsize n, gunichar c)
-{
-  for (gsize i = 0; i < n; i++)
-    if (c >= ranges[i].first && c <= ranges[i].last)
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
-is_visible (gunichar c, gunichar before)
-{
-  if (is_in (selectors, G_N_ELEMENTS (selectors), c))
-    return before != 0 && g_unichar_get_script (before) == G_UNICODE_SCRIPT_HAN;
-  const GUnicodeType type = g_unichar_type (c);
-  return type != G_UNICODE_CONTROL && type != G_UNICODE_FORMAT && type != G_UNICODE_LINE_SEPARATOR
-         && type != G_UNICODE_PARAGRAPH_SEPARATOR && type != G_UNICODE_SURROGATE
-         && !is_in (invisible, G_N_ELEMENTS (invisible), c);
-}
 
 /* Done again after NFC, which may leave a selector behind another character than it was. */
 static char *
@@ -47,7 +13,7 @@ without_invisible (const char *text)
   for (const char *p = text; *p; p = g_utf8_next_char (p))
     {
       const gunichar c = g_utf8_get_char (p);
-      if (!is_visible (c, before))
+      if (sk_char_kind (c, before) != SK_CHAR_SEEN)
         continue;
       g_string_append_unichar (out, c);
       before = c;

@@ -1,0 +1,35 @@
+/* Pixels between a decoder and an encoder: all that a picture is on its way. */
+#pragma once
+#include "inspect/rebuild.h"
+
+/* A sheet of A3 scanned at 600 dpi has 70 million; four bytes of each fit in the worker's memory. */
+#define SK_IMAGE_PIXELS_MAX 80000000u
+/* JPEG's own end is 65535; what is longer than this is made to break something. */
+#define SK_IMAGE_SIDE_MAX 32767u
+
+typedef struct
+{
+  guint width, height, channels; /* channels: 1 grey, 3 RGB, 4 RGB and alpha */
+  gsize stride;
+  guint8 *pixels;
+} SkImage;
+
+/* FALSE with the refusal, before anything is allocated. */
+gboolean sk_image_check (SkRebuild *r, guint64 width, guint64 height) G_GNUC_WARN_UNUSED_RESULT;
+/* Checks, then allocates zeros. */
+gboolean sk_image_init (SkImage *image, SkRebuild *r, guint64 width, guint64 height,
+                        guint channels) G_GNUC_WARN_UNUSED_RESULT;
+void sk_image_clear (SkImage *image);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkImage, sk_image_clear)
+
+/* The sizes and one row (width * channels bytes) of the picture as EXIF's orientation 1 to 8 has it seen. */
+guint sk_image_width (const SkImage *image, guint orientation);
+guint sk_image_height (const SkImage *image, guint orientation);
+void sk_image_row (const SkImage *image, guint orientation, guint y, guint8 *ret_row);
+
+/* The colours under pixels that nobody can see become black; how many had one. */
+guint sk_image_clear_hidden (SkImage *image);
+
+/* From the body of a JPEG's APP1 or a PNG's eXIf (TIFF header first): orientation, 1 when there is none or it
+ * is not to be understood; whether it says where the picture was taken. */
+guint sk_exif_orientation (const guint8 *untrusted_tiff, gsize length, gboolean *ret_location);
