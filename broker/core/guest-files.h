@@ -73,7 +73,8 @@ void sk_guest_offer_received (SkGuestOffer *);
 /* So many more bytes of `data` were taken. More than came is our own mistake. */
 void sk_guest_offer_credit (SkGuestOffer *, gsize bytes);
 
-/* What became of an import later, shown in the guest. state: a word of SkFileState's table (agent.h). Says
+/* What became of an import later, shown in the guest. state: "inspecting", "held", "approved", "denied",
+ * "refused", "delivered", "expired" or "cancelled"; "denied" and "refused" set the guest's copy aside. Says
  * nothing when the guest is not there: it is a notice, not a record. */
 void sk_guest_files_status (SkGuestFiles *, const char *key, const char *state, const char *text);
 
