@@ -201,13 +201,17 @@ static gboolean
 on_answer (gint fd, GIOCondition condition, gpointer data)
 {
   Run *run = data;
+  g_autoptr (GError) error = NULL;
   g_auto (SkMessage) m = { 0 };
   int fds[SK_PACKET_FDS_MAX];
-  const int got = sk_packet_receive (fd, sk_inspect_messages, SK_FROM_PEER, &m, fds, NULL);
+  const int got = sk_packet_receive (fd, sk_inspect_messages, SK_FROM_PEER, &m, fds, &error);
+  if (g_error_matches (error, SK_ERROR, SK_ERROR_TIMEOUT))
+    return G_SOURCE_CONTINUE;
+  const gboolean died = got == 0 || g_error_matches (error, SK_ERROR, SK_ERROR_PEER_LOST);
   SkInspection *said
       = got == 1 ? sk_inspection_from_answer (&m, run->kind, run->name, run->bytes_max, NULL) : NULL;
   if (!said)
-    said = sk_inspection_refused (got == 0 ? SK_REASON_DIED : SK_REASON_BROKEN);
+    said = sk_inspection_refused (died ? SK_REASON_DIED : SK_REASON_BROKEN);
   run->watch = 0;
   run_finish (run, said, NULL);
   return G_SOURCE_REMOVE;
