@@ -53,7 +53,7 @@ report_chunk (Job *job, const guint8 *chunk, gsize length)
 static void
 report_chunks (Job *job)
 {
-  for (gsize at = 8; job->length - at >= 12;)
+  for (gsize at = 8; at + 12 <= job->length;)
     {
       const guint8 *chunk = job->data + at;
       const gsize length = (gsize) chunk[0] << 24 | (gsize) chunk[1] << 16 | (gsize) chunk[2] << 8 | chunk[3];
