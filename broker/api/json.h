@@ -13,7 +13,7 @@
 #define SK_JSON_ANSWER_DEPTH 32
 /* Members and elements of one document: an object of a million keys would cost seconds and hundreds of MiB.
  */
-#define SK_JSON_REQUEST_NODES 4096
+#define SK_JSON_REQUEST_NODES 32768
 #define SK_JSON_ANSWER_NODES (1024 * 1024)
 
 /* RFC 8259, UTF-8, one value and nothing behind it. Refused: duplicate keys, NUL in strings, numbers that are

@@ -44,6 +44,10 @@ struct _SkApiServer
   SkOperations *operations;
   SkImageBuild *build; /* NULL: none runs */
   SkRecordings *recordings;
+  SkTransfers *transfers; /* a reference; NULL: none */
+  gulong transfers_handler;
+  SkPeople *people; /* borrowed */
+  SkAudit *audit;   /* borrowed */
   char *build_image, *agent, *images_dir;
   gint64 started;
 };

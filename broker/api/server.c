@@ -1,4 +1,5 @@
 #include "api/server-private.h"
+#include "api/transfers.h"
 #include "api/identity.h"
 #include "api/images.h"
 #include "api/route.h"
@@ -402,6 +403,12 @@ on_manager_event (SkManager *manager, const char *type, const char *id, const ch
     sk_api_system_check_drained (server);
 }
 
+static void
+on_transfer_changed (SkTransfers *transfers, const char *id, gpointer server)
+{
+  sk_api_transfer_changed (server, id);
+}
+
 /* -- life ----------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -470,6 +477,9 @@ sk_api_server_new_test (SkManager *manager, const SkApiOptions *options, const S
   server->agent = or_default (options->agent, SK_LIBEXECDIR "/sekisho-agent");
   server->images_dir = or_default (options->images_dir, "/var/lib/sekisho/images");
   server->recordings = options->recordings;
+  server->people = options->people;
+  server->audit = options->audit;
+  g_set_object (&server->transfers, options->transfers);
   server->connections = g_hash_table_new (NULL, NULL);
   server->identities = g_hash_table_new_full (NULL, NULL, NULL, cached_identity_free);
   server->session_uids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -484,6 +494,9 @@ sk_api_server_new_test (SkManager *manager, const SkApiOptions *options, const S
   server->sweep = g_timeout_source_new (server->limits.sweep_ms);
   g_source_set_callback (server->sweep, on_sweep, server, NULL);
   g_source_attach (server->sweep, g_main_context_get_thread_default ());
+  if (server->transfers)
+    server->transfers_handler
+        = g_signal_connect (server->transfers, "changed", G_CALLBACK (on_transfer_changed), server);
   server->manager_handler = g_signal_connect (manager, "event", G_CALLBACK (on_manager_event), server);
   return g_steal_pointer (&server);
 }
@@ -532,6 +545,8 @@ sk_api_server_free (SkApiServer *server)
   clear_source (&server->accept);
   clear_source (&server->sweep);
   g_clear_signal_handler (&server->manager_handler, server->manager);
+  if (server->transfers)
+    g_clear_signal_handler (&server->transfers_handler, server->transfers);
   sk_api_images_stop (server);
   drop_connections (server);
   sk_operations_free (server->operations);
@@ -547,6 +562,7 @@ sk_api_server_free (SkApiServer *server)
   g_hash_table_unref (server->session_uids);
   g_object_unref (server->local);
   g_object_unref (server->manager);
+  g_clear_object (&server->transfers);
   g_free (server->socket_path);
   g_free (server->build_image);
   g_free (server->agent);

@@ -6,6 +6,7 @@
  * groups that the user database gives that uid. */
 #pragma once
 #include "core/manager.h"
+#include "core/transfers.h"
 #include "record/recordings.h"
 
 /* Where sekishod listens when no socket is named, and where the clients look. */
@@ -19,6 +20,9 @@ typedef struct
   const char *build_image;  /* program that builds a guest image; NULL: $libexecdir/sekisho/build-image */
   const char *agent;        /* the sekisho-agent to put into it; NULL: $libexecdir/sekisho/sekisho-agent */
   SkRecordings *recordings; /* borrowed; outlives the server. NULL: there are none */
+  SkTransfers *transfers;   /* a reference is taken. NULL: nothing crosses */
+  SkPeople *people;         /* borrowed; outlives the server. NULL: nobody decides */
+  SkAudit *audit;           /* borrowed; outlives the server. NULL: there is none */
   const char *images_dir;   /* where built images are kept; NULL: /var/lib/sekisho/images */
 } SkApiOptions;
 #define SK_API_OPTIONS_INIT                                                                                  \

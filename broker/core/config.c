@@ -20,6 +20,8 @@ sk_config_free (SkConfig *config)
   g_free (config->socket);
   g_free (config->libexec_dir);
   g_free (config->image_dir);
+  g_free (config->policy_dir);
+  g_free (config->organisation);
   g_free (config->uri);
   g_free (config);
 }
@@ -37,6 +39,8 @@ static const Key keys[] = {
   { "socket", G_STRUCT_OFFSET (SkConfig, socket) },
   { "libexec-dir", G_STRUCT_OFFSET (SkConfig, libexec_dir) },
   { "image-dir", G_STRUCT_OFFSET (SkConfig, image_dir) },
+  { "policy-dir", G_STRUCT_OFFSET (SkConfig, policy_dir) },
+  { "organisation", G_STRUCT_OFFSET (SkConfig, organisation) },
   { "uri", G_STRUCT_OFFSET (SkConfig, uri) },
   { "max-boots", G_STRUCT_OFFSET (SkConfig, max_boots), TRUE },
   { "spare-views", G_STRUCT_OFFSET (SkConfig, spare_views), TRUE },
@@ -101,13 +105,15 @@ static gboolean
 finish (SkConfig *config, GError **error)
 {
   const char **paths[] = { (const char **) &config->state_dir, (const char **) &config->runtime_dir,
-                           (const char **) &config->socket, (const char **) &config->libexec_dir,
-                           (const char **) &config->image_dir };
+                           (const char **) &config->socket,    (const char **) &config->libexec_dir,
+                           (const char **) &config->image_dir, (const char **) &config->policy_dir };
   set_default (&config->state_dir, g_strdup ("/var/lib/sekisho"));
   set_default (&config->runtime_dir, g_strdup ("/run/sekisho"));
   set_default (&config->socket, g_build_filename (config->runtime_dir, "api.sock", NULL));
   set_default (&config->libexec_dir, g_strdup (SK_LIBEXECDIR));
   set_default (&config->image_dir, g_build_filename (config->state_dir, "images", NULL));
+  set_default (&config->policy_dir, g_strdup (SK_POLICY_DIR));
+  set_default (&config->organisation, g_strdup ("local"));
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
     if (!g_path_is_absolute (*paths[i]))
       return invalid (error, "not an absolute path", *paths[i]);
@@ -145,6 +151,10 @@ sk_config_load (int *argc, char ***argv, GError **error)
       SK_TR ("Where sekisho-screen and sekisho-view are", "sekisho-screen と sekisho-view の場所"), "DIR" },
     { "image-dir", 0, 0, G_OPTION_ARG_FILENAME, &config->image_dir,
       SK_TR ("Where built images go (STATE-DIR/images)", "作成したイメージの場所"), "DIR" },
+    { "policy-dir", 0, 0, G_OPTION_ARG_FILENAME, &config->policy_dir,
+      SK_TR ("The rules for what may cross (" SK_POLICY_DIR ")", "転送の規則の場所"), "DIR" },
+    { "organisation", 0, 0, G_OPTION_ARG_STRING, &config->organisation,
+      SK_TR ("Of people whom the personnel list gives none (local)", "名簿に団体のない人の団体名"), "NAME" },
     { "uri", 0, 0, G_OPTION_ARG_STRING, &config->uri, SK_TR ("libvirt's (qemu:///system)", "libvirt の URI"),
       "URI" },
     { "max-boots", 0, 0, G_OPTION_ARG_INT, &config->max_boots,

@@ -9,6 +9,8 @@ typedef struct
   char *socket;      /* the API's */
   char *libexec_dir; /* sekisho-screen, sekisho-view, build-image */
   char *image_dir;
+  char *policy_dir;   /* the rules for what may cross */
+  char *organisation; /* of people whom the personnel list gives none */
   char *uri;
   int max_boots; /* 0: one for every two CPUs */
   int spare_views;

@@ -11,6 +11,7 @@
 #include "core/hypervisor.h"
 #include "core/manager.h"
 #include "core/worker.h"
+#include "core/transfers.h"
 #include "record/recordings.h"
 
 /* A boot under TCG, from power-on to a painted browser, was seen to need three minutes; a machine that saves
@@ -89,6 +90,7 @@ typedef struct
   guint max_boots;          /* VMs that boot at once */
   guint spare_views;        /* kept ready; each serves one viewer connection */
   SkRecordings *recordings; /* borrowed; outlives the core. NULL: a pool that wants them shows nothing */
+  SkTransfers *transfers;   /* borrowed; outlives the core. NULL: nothing crosses */
 } SkCoreParts;
 
 typedef enum

@@ -10,6 +10,9 @@
 #include <glib-unix.h>
 #include <signal.h>
 
+/* Started and caged, 10 MB each: a click's worth of files does not wait for a process. */
+#define SPARE_INSPECTORS 2
+
 static SkAgentLink *
 new_agent (const char *vm_id, gpointer runtime_dir)
 {
@@ -45,6 +48,11 @@ run (const SkConfig *config, GError **error)
   SkApiOptions api = SK_API_OPTIONS_INIT;
   g_autoptr (SkStore) store = NULL;
   g_autoptr (SkRecordings) recordings = NULL;
+  g_autoptr (SkAudit) audit = NULL;
+  g_autoptr (SkQuarantine) quarantine = NULL;
+  g_autoptr (SkPeople) people = NULL;
+  g_autoptr (SkInspector) inspector = NULL;
+  g_autoptr (SkTransfers) transfers = NULL;
   g_autoptr (SkStaff) staff = NULL;
   g_autoptr (SkHypervisor) hypervisor = NULL;
   g_autoptr (SkManager) manager = NULL;
@@ -52,7 +60,21 @@ run (const SkConfig *config, GError **error)
 
   if (lock < 0 || !sk_service_socket (&api.listen_fd, error) || !(store = sk_store_open (database, error))
       || !(recordings = sk_recordings_new (config->state_dir, error))
+      || !(audit = sk_audit_new (store, config->state_dir, error))
+      || !(quarantine = sk_quarantine_new (config->state_dir, NULL, error))
+      || !(people = sk_people_new (store, config->organisation, error))
+      || !(inspector = sk_inspector_new (config->libexec_dir, SPARE_INSPECTORS, error))
       || !(staff = sk_process_staff_new (config->runtime_dir, config->libexec_dir, error)))
+    return FALSE;
+  const SkTransfersParts crossing = { .store = store,
+                                      .audit = audit,
+                                      .quarantine = quarantine,
+                                      .inspector = inspector,
+                                      .people = people,
+                                      .policy_dir = config->policy_dir,
+                                      .organisation = config->organisation,
+                                      .inspections = SPARE_INSPECTORS };
+  if (!(transfers = sk_transfers_new (&crossing, error)))
     return FALSE;
   hypervisor = sk_libvirt_new (config->uri, config->state_dir, config->runtime_dir);
   const SkCoreParts parts = { store,
@@ -64,9 +86,13 @@ run (const SkConfig *config, GError **error)
                               config->runtime_dir,
                               (guint) config->max_boots,
                               (guint) config->spare_views,
-                              recordings };
+                              recordings,
+                              transfers };
   api.socket_path = config->socket;
   api.recordings = recordings;
+  api.transfers = transfers;
+  api.people = people;
+  api.audit = audit;
   api.images_dir = config->image_dir;
   api.build_image = g_file_test (build_image, G_FILE_TEST_IS_EXECUTABLE) ? build_image : NULL;
   if (!(manager = sk_manager_new (&parts, error))

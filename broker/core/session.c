@@ -125,6 +125,8 @@ set_state (SkLiveSession *session, SkSessionState state, const char *reason, gbo
              sk_session_state_word (old), sk_session_state_word (state), session->row->reason);
   sk_core_emit (session->core, "session", session->row->id, sk_session_state_word (state),
                 session->row->reason);
+  if (state == SK_SESSION_ENDED && session->core->parts.transfers)
+    sk_transfers_remove_guest (session->core->parts.transfers, session->row->id);
   enter_state (session);
 }
 

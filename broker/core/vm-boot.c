@@ -87,6 +87,8 @@ sk_vm_talk (SkLiveVm *vm)
     }
   if (vm->scale_due && !vm->scale_busy && vm->row->state == SK_VM_ATTACHED)
     call_scale (vm);
+  if (vm->row->state == SK_VM_ATTACHED && vm->core->parts.transfers)
+    sk_transfers_guest_up (vm->core->parts.transfers, vm->row->session);
   if (vm->url_due && vm->row->state == SK_VM_ATTACHED)
     {
       g_autofree char *url = g_steal_pointer (&vm->url_due);
@@ -179,6 +181,14 @@ sk_vm_attached (SkLiveVm *vm)
   sk_vm_talk (vm);
 }
 
+/* From now on its files go both ways. */
+void
+sk_vm_share_files (SkLiveVm *vm)
+{
+  if (vm->agent && vm->session && vm->row->state == SK_VM_ATTACHED && vm->core->parts.transfers)
+    sk_transfers_add_guest (vm->core->parts.transfers, vm->session->row, vm->agent);
+}
+
 static const SkAgentListener agent_listener
     = { on_agent_hello, on_agent_ready, on_agent_browser_ready, on_agent_lost };
 
@@ -189,6 +199,7 @@ sk_vm_connect_agent (SkLiveVm *vm)
   vm->agent = vm->core->parts.new_agent (vm->row->id, vm->core->parts.new_agent_data);
   sk_agent_link_set_listener (vm->agent, &agent_listener, vm);
   sk_agent_link_set_running (vm->agent, vm->running);
+  sk_vm_share_files (vm);
 }
 
 /* -- the screen -------------------------------------------------------------------------------------------

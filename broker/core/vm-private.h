@@ -21,6 +21,7 @@ void sk_vm_fail_with (SkLiveVm *vm, const char *both, const GError *error);
 /* Its domain runs: everything up to warm or stored follows. */
 void sk_vm_begin_boot (SkLiveVm *vm);
 void sk_vm_connect_agent (SkLiveVm *vm);
+void sk_vm_share_files (SkLiveVm *vm);
 /* It was resumed for its user. */
 void sk_vm_attached (SkLiveVm *vm);
 /* Tells the guest what it has to know as soon as it can hear. */

@@ -336,6 +336,7 @@ sk_live_vm_claim (SkLiveVm *vm, SkLiveSession *session, GError **error)
   if (*session->row->url)
     sk_live_vm_open_url (vm, session->row->url);
   sk_live_session_started (session, g_steal_pointer (&session_row), vm);
+  sk_vm_share_files (vm);
   return TRUE;
 }
 

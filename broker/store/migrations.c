@@ -64,6 +64,60 @@ const char *const sk_migrations[] = {
   "  hash TEXT NOT NULL, signature TEXT NOT NULL, PRIMARY KEY (organisation, seq));"
   "CREATE TRIGGER audit_checkpoint_stays BEFORE DELETE ON audit_checkpoints "
   "BEGIN SELECT RAISE (ABORT, 'checkpoints stay'); END;",
+
+  /* 8: what crosses. */
+  "CREATE TABLE transfers (id TEXT PRIMARY KEY NOT NULL, state TEXT NOT NULL, direction TEXT NOT NULL,"
+  "  kind TEXT NOT NULL, user TEXT NOT NULL, uid INTEGER NOT NULL, section TEXT NOT NULL,"
+  "  organisation TEXT NOT NULL, channel TEXT NOT NULL, session TEXT NOT NULL, vm TEXT NOT NULL,"
+  "  offer TEXT NOT NULL, purpose TEXT NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+  "  policy TEXT NOT NULL, rule TEXT NOT NULL, profile TEXT NOT NULL, code TEXT NOT NULL, en TEXT NOT NULL,"
+  "  ja TEXT NOT NULL, stages TEXT NOT NULL, stage INTEGER NOT NULL, stage_since INTEGER NOT NULL,"
+  "  due INTEGER NOT NULL, retention_days INTEGER NOT NULL, review INTEGER NOT NULL, matter TEXT NOT NULL,"
+  "  created INTEGER NOT NULL, changed INTEGER NOT NULL);"
+  "CREATE INDEX transfers_kept ON transfers (created) WHERE state <> 'purged';"
+  "CREATE INDEX transfers_user ON transfers (user, created);"
+  "CREATE INDEX transfers_created ON transfers (created);"
+  "CREATE UNIQUE INDEX transfers_offer ON transfers (vm, offer) WHERE offer <> '';"
+  "CREATE TABLE transfer_items (id TEXT PRIMARY KEY NOT NULL, transfer TEXT NOT NULL REFERENCES transfers "
+  "(id),"
+  "  position INTEGER NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, blob TEXT NOT NULL,"
+  "  sha256 TEXT NOT NULL, type TEXT NOT NULL, result_blob TEXT NOT NULL, result_name TEXT NOT NULL,"
+  "  result_sha256 TEXT NOT NULL, result_type TEXT NOT NULL, result_bytes INTEGER NOT NULL,"
+  "  findings TEXT NOT NULL, removed TEXT NOT NULL, report TEXT NOT NULL, created INTEGER NOT NULL);"
+  "CREATE INDEX transfer_items_of ON transfer_items (transfer);"
+  "CREATE INDEX transfer_items_blob ON transfer_items (blob);"
+  "CREATE INDEX transfer_items_result ON transfer_items (result_blob);"
+  "CREATE TABLE decisions (id TEXT PRIMARY KEY NOT NULL, transfer TEXT NOT NULL REFERENCES transfers (id),"
+  "  stage INTEGER NOT NULL, user TEXT NOT NULL, verdict TEXT NOT NULL, comment TEXT NOT NULL,"
+  "  created INTEGER NOT NULL);"
+  "CREATE INDEX decisions_of ON decisions (transfer);"
+  "CREATE TABLE comments (id TEXT PRIMARY KEY NOT NULL, transfer TEXT NOT NULL REFERENCES transfers (id),"
+  "  user TEXT NOT NULL, text TEXT NOT NULL, created INTEGER NOT NULL);"
+  "CREATE INDEX comments_of ON comments (transfer);"
+  /* Rule 6 and 8 below every line of C: what was refused, denied, cancelled or expired never crosses, and
+   * only what was approved is ever released. */
+  "CREATE TRIGGER transfer_ends BEFORE UPDATE ON transfers "
+  "  WHEN OLD.state IN ('refused', 'denied', 'cancelled', 'expired', 'delivered', 'purged') "
+  "  AND NEW.state NOT IN (OLD.state, 'purged') "
+  "BEGIN SELECT RAISE (ABORT, 'this transfer has ended'); END;"
+  "CREATE TRIGGER transfer_release BEFORE UPDATE ON transfers "
+  "  WHEN NEW.state IN ('releasing', 'delivered') AND OLD.state NOT IN ('approved', 'releasing', "
+  "'delivered') "
+  "BEGIN SELECT RAISE (ABORT, 'this transfer is not approved'); END;"
+  "CREATE TRIGGER transfer_approval BEFORE UPDATE ON transfers "
+  "  WHEN NEW.state = 'approved' AND OLD.state NOT IN ('inspecting', 'held', 'approved') "
+  "BEGIN SELECT RAISE (ABORT, 'this transfer was not inspected'); END;"
+  "CREATE TRIGGER transfer_born BEFORE INSERT ON transfers "
+  "  WHEN NEW.state <> 'receiving' AND NOT EXISTS (SELECT 1 FROM transfers WHERE id = NEW.id) "
+  "BEGIN SELECT RAISE (ABORT, 'a transfer begins with receiving'); END;",
+
+  /* 9: who may decide. */
+  "CREATE TABLE people (id TEXT PRIMARY KEY NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL,"
+  "  organisation TEXT NOT NULL, section TEXT NOT NULL, role TEXT NOT NULL, since INTEGER NOT NULL,"
+  "  until INTEGER NOT NULL, created INTEGER NOT NULL);"
+  "CREATE TABLE delegations (id TEXT PRIMARY KEY NOT NULL, user TEXT NOT NULL, deputy TEXT NOT NULL,"
+  "  reason TEXT NOT NULL, author TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,"
+  "  created INTEGER NOT NULL);",
 };
 
 guint

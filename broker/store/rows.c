@@ -88,6 +88,16 @@ sk_row_free (const SkField *fields, gpointer row)
 }
 
 gpointer
+sk_row_new (const SkField *fields, gsize size)
+{
+  gpointer row = g_malloc0 (size);
+  for (const SkField *f = fields; f->name; f++)
+    if (f->type == SK_FIELD_STRING)
+      G_STRUCT_MEMBER (char *, row, f->offset) = g_strdup ("");
+  return row;
+}
+
+gpointer
 sk_row_copy (const SkField *fields, gconstpointer row, gsize size)
 {
   gpointer copy = g_memdup2 (row, size);

@@ -11,9 +11,11 @@ typedef struct
   GDestroyNotify free;
 } SkTable;
 extern const SkTable sk_table_images, sk_table_pools, sk_table_vms, sk_table_sessions;
+extern const SkTable sk_table_transfers, sk_table_transfer_items, sk_table_decisions, sk_table_comments;
 
 /* By a row's table; rows.c. */
 void sk_row_free (const SkField *fields, gpointer row);
+gpointer sk_row_new (const SkField *fields, gsize size); /* empty strings, zeros */
 gpointer sk_row_copy (const SkField *fields, gconstpointer row, gsize size);
 
 #define SK_DEFINE_ROW(Type, name)                                                                            \

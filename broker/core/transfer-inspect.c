@@ -1,0 +1,282 @@
+/* One item after another through a sandboxed inspector: out of the quarantine into its pipe, what it made
+ * anew back into the quarantine. The core sees none of it but the result line. */
+#include "common/error.h"
+#include "common/log.h"
+#include "core/transfer-private.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+typedef struct
+{
+  SkTransfers *owner;
+  char *transfer; /* looked up again: it may be gone when the answer comes */
+  guint item;
+  GCancellable *cancel;
+  SkInspection *inspection;
+  SkQuarantined *result;
+  GError *error;
+  guint pending;
+} Run;
+
+static void
+run_free (Run *run)
+{
+  g_object_unref (run->owner);
+  g_object_unref (run->cancel);
+  g_free (run->transfer);
+  g_clear_error (&run->error);
+  g_clear_pointer (&run->inspection, sk_inspection_free);
+  g_clear_pointer (&run->result, sk_quarantined_free);
+  g_free (run);
+}
+
+static JsonArray *
+findings_to_json (const SkInspection *inspection)
+{
+  JsonArray *array = json_array_new ();
+  for (guint i = 0; i < inspection->findings->len; i++)
+    {
+      const SkInspectFinding *finding = inspection->findings->pdata[i];
+      JsonObject *object = json_object_new ();
+      json_object_set_string_member (object, "kind", finding->kind);
+      json_object_set_int_member (object, "count", finding->count);
+      json_object_set_string_member (object, "detail", finding->detail);
+      json_array_add_object_element (array, object);
+    }
+  return array;
+}
+
+static char *
+array_to_text (JsonArray *take_array)
+{
+  g_autoptr (JsonNode) node = json_node_init_array (json_node_alloc (), take_array);
+  json_array_unref (take_array);
+  return json_to_string (node, FALSE);
+}
+
+static char *
+removed_to_text (const SkInspection *inspection)
+{
+  JsonArray *array = json_array_new ();
+  for (guint i = 0; inspection->removed && inspection->removed[i]; i++)
+    json_array_add_string_element (array, inspection->removed[i]);
+  return array_to_text (array);
+}
+
+static void
+refuse (SkLiveTransfer *t, const char *actor, const char *code, const char *en, const char *ja)
+{
+  sk_live_transfer_end_logged (t, SK_TRANSFER_REFUSED, actor, code, en, ja);
+}
+
+/* FALSE: it did not get through. */
+static gboolean
+book_result (SkLiveTransfer *t, Run *run)
+{
+  SkLiveItem *item = t->items->pdata[run->item];
+  const SkInspection *inspection = run->inspection;
+  g_autoptr (GError) error = NULL;
+  sk_set_text (&item->row->type, inspection->type);
+  g_free (item->row->findings);
+  item->row->findings = array_to_text (findings_to_json (inspection));
+  g_free (item->row->removed);
+  item->row->removed = removed_to_text (inspection);
+  sk_set_text (&item->row->report, inspection->report);
+  if (!inspection->passed)
+    {
+      refuse (t, "inspector", inspection->reason, inspection->reason_en, inspection->reason_ja);
+      return FALSE;
+    }
+  sk_set_text (&item->row->result_blob, run->result->blob);
+  sk_set_text (&item->row->result_sha256, run->result->sha256);
+  sk_set_text (&item->row->result_name, inspection->result_name);
+  sk_set_text (&item->row->result_type, inspection->result_type);
+  item->row->result_bytes = (gint64) run->result->size;
+  if (sk_store_put_transfer_item (t->owner->parts.store, item->row, &error))
+    return TRUE;
+  sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
+  return FALSE;
+}
+
+/* No inspector, no disk: not the file's fault. */
+static void
+try_again (SkLiveTransfer *t, Run *run)
+{
+  SkLiveItem *item = t->items->pdata[run->item];
+  sk_warn (SK_FIELDS ("transfer", t->row->id), "inspection: %s",
+           run->error ? run->error->message : "not booked");
+  if (++item->tries >= SK_INSPECTION_TRIES)
+    refuse (t, "broker", "inspection-failed",
+            "It could not be inspected. Send it again; if it fails again, ask the IT staff.",
+            "検査できませんでした。もう一度送ってください。繰り返す場合は情報担当に連絡してください。");
+}
+
+/* What came out is nobody's. */
+static void
+drop_result (Run *run)
+{
+  SkTransfers *self = run->owner;
+  g_autofree char *blob = run->result ? g_strdup (run->result->blob) : NULL;
+  gboolean used = TRUE;
+  g_autoptr (GError) error = NULL;
+  g_clear_pointer (&run->result, sk_quarantined_free);
+  if (blob && sk_store_blob_is_used (self->parts.store, blob, "", &used, &error) && !used
+      && !sk_quarantine_purge (self->parts.quarantine, blob, &error))
+    sk_debug (NULL, "%s", error->message);
+}
+
+static void
+finish (Run *run)
+{
+  SkTransfers *self = run->owner;
+  SkLiveTransfer *t = sk_transfers_find (self, run->transfer);
+  self->inspections--;
+  if (t && t->cancel == run->cancel)
+    {
+      g_clear_object (&t->cancel);
+      t->busy = FALSE;
+      if (t->row->state == SK_TRANSFER_INSPECTING)
+        {
+          if (run->error)
+            try_again (t, run);
+          else if (book_result (t, run))
+            t->inspecting = run->item + 1;
+          else if (t->row->state == SK_TRANSFER_INSPECTING)
+            try_again (t, run);
+        }
+      sk_live_transfer_enqueue (t);
+    }
+  sk_transfers_pump_soon (self);
+  drop_result (run);
+  run_free (run);
+}
+
+static void
+step_done (Run *run, GError *take_error)
+{
+  if (take_error && !run->error)
+    run->error = take_error;
+  else
+    g_clear_error (&take_error);
+  /* One failed: the others' pipes break by themselves, but need not be waited for. */
+  if (run->error)
+    g_cancellable_cancel (run->cancel);
+  if (--run->pending == 0)
+    finish (run);
+}
+
+static void
+on_sent (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Run *run = data;
+  GError *error = NULL;
+  sk_quarantine_send_finish (run->owner->parts.quarantine, result, &error);
+  /* An inspector that has seen enough stops reading: its verdict counts. */
+  if (g_error_matches (error, SK_ERROR, SK_ERROR_PEER_LOST))
+    g_clear_error (&error);
+  step_done (run, error);
+}
+
+static void
+on_received (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Run *run = data;
+  GError *error = NULL;
+  run->result = sk_quarantine_receive_finish (run->owner->parts.quarantine, result, &error);
+  step_done (run, error);
+}
+
+static void
+on_inspected (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Run *run = data;
+  GError *error = NULL;
+  run->inspection = sk_inspector_run_finish (run->owner->parts.inspector, result, &error);
+  step_done (run, error);
+}
+
+static gboolean
+make_pipe (int ends[2], GError **error)
+{
+  if (pipe2 (ends, O_CLOEXEC) == 0)
+    return TRUE;
+  g_set_error_literal (error, SK_ERROR, SK_ERROR_UNAVAILABLE, "no pipe");
+  return FALSE;
+}
+
+static gboolean
+start (SkLiveTransfer *t, Run *run, GError **error)
+{
+  SkTransfers *self = t->owner;
+  const SkTransferItem *row = ((SkLiveItem *) t->items->pdata[run->item])->row;
+  g_autofree char *key = g_strdup_printf ("%s-%u-f", t->row->id, run->item);
+  const SkInspectJob job = { sk_kind_word (t->row->kind), t->row->profile, row->name, (guint64) row->bytes };
+  const guint64 bytes_max = sk_inspector_out_max (&job);
+  int in[2], out[2];
+  if (!make_pipe (in, error))
+    return FALSE;
+  if (!make_pipe (out, error))
+    {
+      close (in[0]);
+      close (in[1]);
+      return FALSE;
+    }
+  run->pending = 3;
+  sk_quarantine_send_async (self->parts.quarantine, row->blob, in[1], run->cancel, on_sent, run);
+  sk_quarantine_receive_async (self->parts.quarantine, out[0], key, t->row->user, bytes_max, run->cancel,
+                               on_received, run);
+  sk_inspector_run_async (self->parts.inspector, &job, in[0], out[1], run->cancel, on_inspected, run);
+  return TRUE;
+}
+
+static void
+begin_item (SkLiveTransfer *t)
+{
+  SkTransfers *self = t->owner;
+  g_autoptr (GError) error = NULL;
+  Run *run = g_new0 (Run, 1);
+  run->owner = g_object_ref (self);
+  run->transfer = g_strdup (t->row->id);
+  run->item = t->inspecting;
+  run->cancel = g_cancellable_new ();
+  g_set_object (&t->cancel, run->cancel);
+  t->busy = TRUE;
+  self->inspections++;
+  if (start (t, run, &error))
+    return;
+  run->error = g_steal_pointer (&error);
+  finish (run);
+}
+
+/* After a restart: what was inspected before need not be again. */
+static guint
+first_due (SkLiveTransfer *t)
+{
+  guint i = t->inspecting;
+  while (i < t->items->len && *((SkLiveItem *) t->items->pdata[i])->row->result_blob)
+    i++;
+  return i;
+}
+
+void
+sk_transfer_inspect_next (SkLiveTransfer *t)
+{
+  g_autoptr (GError) error = NULL;
+  if (t->row->state == SK_TRANSFER_QUARANTINED
+      && !sk_live_transfer_set_state (t, SK_TRANSFER_INSPECTING, "broker", NULL, &error))
+    {
+      sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
+      return;
+    }
+  if (t->queued)
+    return; /* its turn comes */
+  if (t->row->state != SK_TRANSFER_INSPECTING)
+    return;
+  t->inspecting = first_due (t);
+  if (t->inspecting == 0 && !*t->row->profile && !sk_live_transfer_plan (t))
+    return;
+  if (t->inspecting < t->items->len)
+    begin_item (t);
+  else
+    sk_live_transfer_decide (t);
+}

@@ -1,0 +1,61 @@
+/* The end of a transfer's content: after its time, or at once where nothing of it is worth keeping. Its rows
+ * and its place in the audit trail stay. */
+#include "common/error.h"
+#include "common/log.h"
+#include "core/transfer-private.h"
+
+#define DAY_US ((gint64) 24 * 3600 * G_USEC_PER_SEC)
+
+static gboolean
+is_due (const SkTransfer *row, gint64 now)
+{
+  const guint days = row->retention_days ? row->retention_days : SK_POLICY_RETENTION_DAYS_DEFAULT;
+  return now - row->changed >= days * DAY_US;
+}
+
+/* Somebody else's transfer may have the same content. */
+static gboolean
+purge_blob (SkLiveTransfer *t, const char *blob, GError **error)
+{
+  SkTransfers *self = t->owner;
+  gboolean used = FALSE;
+  if (!*blob)
+    return TRUE;
+  return sk_store_blob_is_used (self->parts.store, blob, t->row->id, &used, error)
+         && (used || sk_quarantine_purge (self->parts.quarantine, blob, error));
+}
+
+static gboolean
+purge_item (SkLiveTransfer *t, guint index, GError **error)
+{
+  const SkTransferItem *row = ((SkLiveItem *) t->items->pdata[index])->row;
+  g_autofree char *key = sk_transfer_writer_key (t, index);
+  sk_quarantine_discard (t->owner->parts.quarantine, key);
+  return purge_blob (t, row->blob, error) && purge_blob (t, row->result_blob, error);
+}
+
+/* TRUE: it is gone, and t with it. Content first: a crash in between finds nothing left to purge, and says so
+ * then. */
+gboolean
+sk_live_transfer_purge (SkLiveTransfer *t, gint64 now)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean busy = t->busy;
+  for (guint i = 0; i < t->items->len; i++)
+    busy = busy || ((SkLiveItem *) t->items->pdata[i])->writing;
+  if (busy || !is_due (t->row, now))
+    return FALSE;
+  for (guint i = 0; i < t->items->len; i++)
+    if (!purge_item (t, i, &error))
+      {
+        sk_warn (SK_FIELDS ("transfer", t->row->id), "purge: %s", error->message);
+        return FALSE;
+      }
+  if (sk_live_transfer_set_state (t, SK_TRANSFER_PURGED, "broker", NULL, &error))
+    {
+      sk_transfers_forget (t->owner, t);
+      return TRUE;
+    }
+  sk_warn (SK_FIELDS ("transfer", t->row->id), "purge: %s", error->message);
+  return FALSE;
+}

@@ -1,0 +1,226 @@
+#include "store/transfers.h"
+#include "common/error.h"
+#include "store/store-private.h"
+
+static const char *const states[]
+    = { "receiving", "quarantined", "inspecting", "refused",   "held",    "approved", "denied",
+        "releasing", "delivered",   "purged",     "cancelled", "expired", NULL };
+static const char *const verdicts[] = { "approve", "deny", NULL };
+
+#define ROW(type, member, field_type)                                                                        \
+  {                                                                                                          \
+#member, field_type, G_STRUCT_OFFSET(type, member), NULL, FALSE                                          \
+  }
+#define WORD_ROW(type, member, words)                                                                        \
+  {                                                                                                          \
+#member, SK_FIELD_STATE, G_STRUCT_OFFSET(type, member), words, FALSE                                     \
+  }
+/* For the core alone. */
+#define SECRET_ROW(type, member, field_type)                                                                 \
+  {                                                                                                          \
+#member, field_type, G_STRUCT_OFFSET(type, member), NULL, TRUE                                           \
+  }
+
+const SkField sk_transfer_fields[] = {
+  ROW (SkTransfer, id, SK_FIELD_STRING),
+  WORD_ROW (SkTransfer, state, states),
+  WORD_ROW (SkTransfer, direction, sk_cross_words),
+  WORD_ROW (SkTransfer, kind, sk_kind_words),
+  ROW (SkTransfer, user, SK_FIELD_STRING),
+  ROW (SkTransfer, uid, SK_FIELD_UINT),
+  ROW (SkTransfer, section, SK_FIELD_STRING),
+  ROW (SkTransfer, organisation, SK_FIELD_STRING),
+  ROW (SkTransfer, channel, SK_FIELD_STRING),
+  ROW (SkTransfer, session, SK_FIELD_STRING),
+  ROW (SkTransfer, vm, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, offer, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, purpose, SK_FIELD_STRING),
+  ROW (SkTransfer, count, SK_FIELD_UINT),
+  ROW (SkTransfer, bytes, SK_FIELD_INT64),
+  ROW (SkTransfer, policy, SK_FIELD_STRING),
+  ROW (SkTransfer, rule, SK_FIELD_STRING),
+  ROW (SkTransfer, profile, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, code, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, en, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, ja, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, stages, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, stage, SK_FIELD_UINT),
+  SECRET_ROW (SkTransfer, stage_since, SK_FIELD_INT64),
+  SECRET_ROW (SkTransfer, due, SK_FIELD_INT64),
+  ROW (SkTransfer, retention_days, SK_FIELD_UINT),
+  ROW (SkTransfer, review, SK_FIELD_BOOL),
+  ROW (SkTransfer, matter, SK_FIELD_STRING),
+  ROW (SkTransfer, created, SK_FIELD_INT64),
+  ROW (SkTransfer, changed, SK_FIELD_INT64),
+  { NULL },
+};
+
+const SkField sk_transfer_item_fields[] = {
+  SECRET_ROW (SkTransferItem, id, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, transfer, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, position, SK_FIELD_UINT),
+  ROW (SkTransferItem, name, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, bytes, SK_FIELD_INT64),
+  SECRET_ROW (SkTransferItem, blob, SK_FIELD_STRING),
+  ROW (SkTransferItem, sha256, SK_FIELD_STRING),
+  ROW (SkTransferItem, type, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, result_blob, SK_FIELD_STRING),
+  ROW (SkTransferItem, result_name, SK_FIELD_STRING),
+  ROW (SkTransferItem, result_sha256, SK_FIELD_STRING),
+  ROW (SkTransferItem, result_type, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, result_bytes, SK_FIELD_INT64),
+  SECRET_ROW (SkTransferItem, findings, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, removed, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, report, SK_FIELD_STRING),
+  SECRET_ROW (SkTransferItem, created, SK_FIELD_INT64),
+  { NULL },
+};
+
+const SkField sk_decision_fields[] = {
+  SECRET_ROW (SkDecision, id, SK_FIELD_STRING), SECRET_ROW (SkDecision, transfer, SK_FIELD_STRING),
+  ROW (SkDecision, stage, SK_FIELD_UINT),       ROW (SkDecision, user, SK_FIELD_STRING),
+  WORD_ROW (SkDecision, verdict, verdicts),     ROW (SkDecision, comment, SK_FIELD_STRING),
+  ROW (SkDecision, created, SK_FIELD_INT64),    { NULL },
+};
+
+const SkField sk_comment_fields[] = {
+  ROW (SkComment, id, SK_FIELD_STRING),     SECRET_ROW (SkComment, transfer, SK_FIELD_STRING),
+  ROW (SkComment, user, SK_FIELD_STRING),   ROW (SkComment, text, SK_FIELD_STRING),
+  ROW (SkComment, created, SK_FIELD_INT64), { NULL },
+};
+
+SK_DEFINE_ROW (SkTransfer, transfer)
+SK_DEFINE_ROW (SkTransferItem, transfer_item)
+SK_DEFINE_ROW (SkDecision, decision)
+SK_DEFINE_ROW (SkComment, comment)
+
+SkTransfer *
+sk_transfer_new (void)
+{
+  return sk_row_new (sk_transfer_fields, sizeof (SkTransfer));
+}
+
+SkTransferItem *
+sk_transfer_item_new (void)
+{
+  return sk_row_new (sk_transfer_item_fields, sizeof (SkTransferItem));
+}
+
+const SkTable sk_table_transfers = SK_TABLE (SkTransfer, transfer, "transfers");
+const SkTable sk_table_transfer_items = SK_TABLE (SkTransferItem, transfer_item, "transfer_items");
+const SkTable sk_table_decisions = SK_TABLE (SkDecision, decision, "decisions");
+const SkTable sk_table_comments = SK_TABLE (SkComment, comment, "comments");
+
+const char *
+sk_transfer_state_word (SkTransferState state)
+{
+  return states[state];
+}
+
+gboolean
+sk_store_put_transfer (SkStore *store, const SkTransfer *row, GError **error)
+{
+  return sk_store_put_row (store, &sk_table_transfers, row, error);
+}
+
+gboolean
+sk_store_put_transfer_item (SkStore *store, const SkTransferItem *row, GError **error)
+{
+  return sk_store_put_row (store, &sk_table_transfer_items, row, error);
+}
+
+gboolean
+sk_store_put_decision (SkStore *store, const SkDecision *row, GError **error)
+{
+  return sk_store_put_row (store, &sk_table_decisions, row, error);
+}
+
+gboolean
+sk_store_put_comment (SkStore *store, const SkComment *row, GError **error)
+{
+  return sk_store_put_row (store, &sk_table_comments, row, error);
+}
+
+GPtrArray *
+sk_store_live_transfers (SkStore *store, GError **error)
+{
+  return sk_store_list_rows (store, &sk_table_transfers, "WHERE state <> 'purged'", NULL, error);
+}
+
+SkTransfer *
+sk_store_transfer (SkStore *store, const char *id, GError **error)
+{
+  const char *const values[] = { id, NULL };
+  g_autoptr (GPtrArray) rows = sk_store_list_rows (store, &sk_table_transfers, "WHERE id = ?", values, error);
+  if (rows && rows->len == 1)
+    return g_ptr_array_steal_index (rows, 0);
+  if (rows)
+    g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND, "there is no transfer %s", id);
+  return NULL;
+}
+
+/* The newest by an index, then in order. */
+#define NEWEST(where)                                                                                        \
+  "WHERE rowid IN (SELECT rowid FROM transfers WHERE " where " created < CAST (? AS INTEGER) "               \
+  "ORDER BY created DESC LIMIT CAST (? AS INTEGER))"
+
+GPtrArray *
+sk_store_transfers (SkStore *store, const char *user, const char *direction, gint64 before, guint count,
+                    GError **error)
+{
+  static const char *const sql[] = { NEWEST (""), NEWEST ("user = ? AND"), NEWEST ("direction = ? AND"),
+                                     NEWEST ("user = ? AND direction = ? AND") };
+  g_autofree char *until = g_strdup_printf ("%" G_GINT64_FORMAT, before > 0 ? before : G_MAXINT64);
+  g_autofree char *limit = g_strdup_printf ("%u", count);
+  const char *values[5] = { NULL };
+  guint n = 0;
+  if (user)
+    values[n++] = user;
+  if (direction)
+    values[n++] = direction;
+  values[n++] = until;
+  values[n] = limit;
+  return sk_store_list_rows (store, &sk_table_transfers, sql[(user ? 1 : 0) + (direction ? 2 : 0)], values,
+                             error);
+}
+
+static GPtrArray *
+of_transfer (SkStore *store, const SkTable *table, const char *transfer, GError **error)
+{
+  const char *const values[] = { transfer, NULL };
+  return sk_store_list_rows (store, table, "WHERE transfer = ?", values, error);
+}
+
+GPtrArray *
+sk_store_transfer_items (SkStore *store, const char *transfer, GError **error)
+{
+  return of_transfer (store, &sk_table_transfer_items, transfer, error);
+}
+
+GPtrArray *
+sk_store_decisions (SkStore *store, const char *transfer, GError **error)
+{
+  return of_transfer (store, &sk_table_decisions, transfer, error);
+}
+
+GPtrArray *
+sk_store_comments (SkStore *store, const char *transfer, GError **error)
+{
+  return of_transfer (store, &sk_table_comments, transfer, error);
+}
+
+gboolean
+sk_store_blob_is_used (SkStore *store, const char *blob, const char *other_than_transfer, gboolean *ret_used,
+                       GError **error)
+{
+  const char *const values[] = { blob, blob, other_than_transfer, NULL };
+  g_autoptr (GPtrArray) rows
+      = sk_store_list_rows (store, &sk_table_transfer_items,
+                            "WHERE (blob = ? OR result_blob = ?) AND transfer <> ? AND EXISTS (SELECT 1 FROM "
+                            "transfers t WHERE t.id = transfer AND t.state <> 'purged')",
+                            values, error);
+  if (!rows)
+    return FALSE;
+  *ret_used = rows->len > 0;
+  return TRUE;
+}
