@@ -129,7 +129,7 @@ class Services:
 class Rig:
     def __init__(self, name='rig', options=()):
         self.name, self.options = name, options
-        self.libexec = os.path.join(BUILD, 'broker', 'rdp')  # where the workers are
+        self.libexec = os.path.join(BUILD, 'libexec')  # where the workers are
         self.dir = tempfile.mkdtemp(prefix=f'sk-{name}-', dir=os.environ.get('SEKISHO_TEST_TMP', '/tmp'))
         os.chmod(self.dir, 0o755)
         self.state, self.runtime = os.path.join(self.dir, 'state'), os.path.join(self.dir, 'run')
@@ -161,7 +161,7 @@ class Rig:
         log = open(self.log_path, 'a')
         self.core = subprocess.Popen(
             [binary('sekishod'), '--state-dir', self.state, '--runtime-dir', self.runtime, '--socket', self.socket,
-             '--libexec-dir', self.libexec, *self.options],
+             '--libexec-dir', self.libexec, '--policy-dir', os.path.join(TOP, 'policies', 'default'), *self.options],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=dict(os.environ, SEKISHO_DEBUG='1'))
         wait_until(self.answers, 60, 'sekishod')
 
