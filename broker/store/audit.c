@@ -93,7 +93,13 @@ static char *
 text_of (sqlite3_stmt *s, int column)
 {
   const char *text = (const char *) sqlite3_column_text (s, column);
-  return g_strdup (text ? text : "");
+  const gsize length = (gsize) sqlite3_column_bytes (s, column);
+  GString *whole = g_string_new_len (text ? text : "", (gssize) length);
+  /* We never wrote a NUL: what stands behind one must not be overlooked. */
+  for (gsize i = 0; i < whole->len; i++)
+    if (whole->str[i] == '\0')
+      whole->str[i] = '?';
+  return g_string_free (whole, FALSE);
 }
 
 static void

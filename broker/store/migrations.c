@@ -62,6 +62,15 @@ const char *const sk_migrations[] = {
   "BEGIN SELECT RAISE (ABORT, 'the audit trail only grows'); END;"
   "CREATE TABLE audit_checkpoints (organisation TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
   "  hash TEXT NOT NULL, signature TEXT NOT NULL, PRIMARY KEY (organisation, seq));"
+  /* REPLACE deletes without asking the triggers above. */
+  "CREATE TRIGGER audit_once BEFORE INSERT ON audit WHEN EXISTS "
+  "  (SELECT 1 FROM audit WHERE organisation = NEW.organisation AND seq = NEW.seq) "
+  "BEGIN SELECT RAISE (ABORT, 'the audit trail only grows'); END;"
+  "CREATE TRIGGER audit_checkpoint_once BEFORE INSERT ON audit_checkpoints WHEN EXISTS "
+  "  (SELECT 1 FROM audit_checkpoints WHERE organisation = NEW.organisation AND seq = NEW.seq) "
+  "BEGIN SELECT RAISE (IGNORE); END;"
+  "CREATE TRIGGER audit_checkpoint_same BEFORE UPDATE ON audit_checkpoints "
+  "BEGIN SELECT RAISE (ABORT, 'checkpoints stay'); END;"
   "CREATE TRIGGER audit_checkpoint_stays BEFORE DELETE ON audit_checkpoints "
   "BEGIN SELECT RAISE (ABORT, 'checkpoints stay'); END;",
 

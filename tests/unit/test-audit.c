@@ -114,7 +114,8 @@ sql (Fixture *f, const char *text)
 static void
 drop_triggers (Fixture *f)
 {
-  sql (f, "DROP TRIGGER audit_grows; DROP TRIGGER audit_stays; DROP TRIGGER audit_checkpoint_stays;");
+  sql (f, "DROP TRIGGER audit_grows; DROP TRIGGER audit_stays; DROP TRIGGER audit_checkpoint_stays; "
+          "DROP TRIGGER audit_once; DROP TRIGGER audit_checkpoint_once; DROP TRIGGER audit_checkpoint_same;");
 }
 
 static void
@@ -126,6 +127,9 @@ test_triggers (Fixture *f, gconstpointer data)
     "UPDATE audit SET seq = 999 WHERE seq = 3",
     "DELETE FROM audit WHERE seq = 3",
     "DELETE FROM audit_checkpoints",
+    "UPDATE audit_checkpoints SET hash = '' WHERE seq = 100",
+    "INSERT OR REPLACE INTO audit SELECT organisation, 3, time, actor, action, object, matter, details, "
+    "details_hash, prev, hash FROM audit WHERE organisation = 'mori' AND seq = 4",
   };
   for (guint i = 0; i < G_N_ELEMENTS (forbidden); i++)
     g_assert_cmpint (sqlite3_exec (sk_store_handle (f->store), forbidden[i], NULL, NULL, NULL), ==,
@@ -144,6 +148,9 @@ typedef struct
 
 static const Tamper tampers[] = {
   { "actor", "UPDATE audit SET actor = 'taro' WHERE organisation = 'mori' AND seq = 17", "mori/17 changed;" },
+  { "behind a NUL",
+    "UPDATE audit SET actor = actor || char(0) || 'x' WHERE organisation = 'mori' AND seq = 17",
+    "mori/17 changed;" },
   { "action", "UPDATE audit SET action = 'transfer.refused' WHERE organisation = 'mori' AND seq = 17",
     "mori/17 changed;" },
   { "object", "UPDATE audit SET object = 'other' WHERE organisation = 'mori' AND seq = 17",
