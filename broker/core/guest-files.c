@@ -518,6 +518,12 @@ on_writable (gpointer data)
   sk_guest_puts_pump (data);
 }
 
+gboolean
+sk_guest_files_is_up (const SkGuestFiles *files)
+{
+  return files->up;
+}
+
 static const SkAgentFileListener link_listener = { on_up, on_down, on_message, on_writable };
 
 SkGuestFiles *

@@ -47,6 +47,9 @@ sk_guest_files_new (SkAgentLink *link, SkClock *clock, const SkGuestFilesListene
 void sk_guest_files_free (SkGuestFiles *files);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkGuestFiles, sk_guest_files_free)
 
+/* The guest's agent answers. */
+gboolean sk_guest_files_is_up (const SkGuestFiles *files);
+
 /* -- imports ------------------------------------------------------------------------------------------------
  */
 

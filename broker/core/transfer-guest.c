@@ -12,7 +12,19 @@ typedef struct
   SkTransfers *owner;
   SkSession *session;
   SkGuestFiles *files;
+  GPtrArray *incoming; /* borrowed: every Incoming of this guest */
 } Guest;
+
+/* An item of an offer. Only the first one's is written; those behind it wait, bounded by the guest's window.
+ */
+typedef struct
+{
+  guint index;
+  guint64 size;
+  char *untrusted_name;
+  GQueue waiting; /* GBytes */
+  gboolean whole; /* the guest has said all of it */
+} Part;
 
 /* One offer on its way in. */
 typedef struct
@@ -20,26 +32,46 @@ typedef struct
   Guest *guest;
   SkGuestOffer *offer;
   char *transfer;
-  guint item;
-  SkSink *sink;
+  GQueue parts;   /* Part, in the guest's order */
+  SkSink *sink;   /* of the first of them */
   gboolean ended; /* the guest has said all of it */
 } Incoming;
 
-void
-sk_transfers_guest_free (gpointer data)
+static void
+part_free (gpointer data)
 {
-  Guest *guest = data;
-  sk_session_free (guest->session);
-  g_clear_pointer (&guest->files, sk_guest_files_free);
-  g_free (guest);
+  Part *part = data;
+  g_queue_clear_full (&part->waiting, (GDestroyNotify) g_bytes_unref);
+  g_free (part->untrusted_name);
+  g_free (part);
 }
 
 static void
 incoming_free (Incoming *in)
 {
+  const Part *first = g_queue_peek_head (&in->parts);
+  SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
+  const gboolean writing = in->sink != NULL;
   g_clear_pointer (&in->sink, sk_sink_free);
+  if (writing && first && t && first->index < t->items->len)
+    ((SkLiveItem *) t->items->pdata[first->index])->writing = FALSE;
+  g_ptr_array_remove_fast (in->guest->incoming, in);
+  g_queue_clear_full (&in->parts, part_free);
   g_free (in->transfer);
   g_free (in);
+}
+
+void
+sk_transfers_guest_free (gpointer data)
+{
+  Guest *guest = data;
+  /* Its offers end without a word: nobody may write for them any more. */
+  while (guest->incoming->len > 0)
+    incoming_free (guest->incoming->pdata[0]);
+  g_clear_pointer (&guest->files, sk_guest_files_free);
+  g_ptr_array_unref (guest->incoming);
+  sk_session_free (guest->session);
+  g_free (guest);
 }
 
 /* -- imports ------------------------------------------------------------------------------------------------
@@ -125,7 +157,9 @@ on_offered (SkGuestOffer *offer, gpointer data)
   else
     {
       Incoming *in = g_new0 (Incoming, 1);
-      *in = (Incoming){ guest, offer, g_strdup (t->row->id), item, NULL, FALSE };
+      *in = (Incoming){ .guest = guest, .offer = offer, .transfer = g_strdup (t->row->id) };
+      g_queue_init (&in->parts);
+      g_ptr_array_add (guest->incoming, in);
       sk_guest_offer_set_data (offer, in);
       sk_guest_offer_take (offer, item, (guint64) offset);
     }
@@ -147,54 +181,6 @@ give_up (Incoming *in, SkErrorCode code, const char *why)
   sk_guest_offer_refuse (offer, why);
 }
 
-static void
-on_wrote (gsize bytes, gpointer data)
-{
-  Incoming *in = data;
-  SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
-  if (t && in->item < t->items->len)
-    {
-      ((SkLiveItem *) t->items->pdata[in->item])->received += (gint64) bytes;
-      t->heard = g_get_monotonic_time ();
-    }
-  sk_guest_offer_credit (in->offer, bytes);
-}
-
-static void
-check_end (Incoming *in)
-{
-  SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
-  SkGuestOffer *offer = in->offer;
-  if (!in->ended || in->sink)
-    return;
-  if (!t || t->items->len < t->row->count)
-    {
-      give_up (in, SK_ERROR_PROTOCOL, SK_BOTH ("not all of it came", "一部が届きませんでした"));
-      return;
-    }
-  incoming_free (in);
-  sk_guest_offer_set_data (offer, NULL);
-  sk_guest_offer_received (offer);
-  sk_live_transfer_check_received (t);
-}
-
-static void
-on_done (const SkQuarantined *content, const GError *error, gpointer data)
-{
-  Incoming *in = data;
-  g_autoptr (GError) wrong = NULL;
-  SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
-  g_clear_pointer (&in->sink, sk_sink_free);
-  if (error)
-    give_up (in, SK_ERROR_UNAVAILABLE, error->message);
-  else if (!t || !sk_live_transfer_book (t, in->item, content, &wrong))
-    give_up (in, SK_ERROR_PROTOCOL, wrong ? wrong->message : "");
-  else
-    check_end (in);
-}
-
-static const SkSinkListener sink_listener = { on_wrote, on_done };
-
 static SkLiveTransfer *
 receiving (Incoming *in)
 {
@@ -204,12 +190,13 @@ receiving (Incoming *in)
 
 /* Its row first: after a restart the guest goes on in the middle of it. */
 static gboolean
-add_item (SkLiveTransfer *t, guint index, guint64 size, const char *untrusted_name, GError **error)
+add_item (SkLiveTransfer *t, const Part *part, GError **error)
 {
-  const SkTransferOffer offer = { untrusted_name, (gint64) MIN (size, (guint64) SK_TRANSFER_BYTES_MAX + 1) };
+  const SkTransferOffer offer
+      = { part->untrusted_name, (gint64) MIN (part->size, (guint64) SK_TRANSFER_BYTES_MAX + 1) };
   gint64 bytes;
-  if (index < t->items->len)
-    return ((SkLiveItem *) t->items->pdata[index])->row->bytes == offer.bytes
+  if (part->index < t->items->len)
+    return ((SkLiveItem *) t->items->pdata[part->index])->row->bytes == offer.bytes
            || (g_set_error_literal (error, SK_ERROR, SK_ERROR_PROTOCOL,
                                     SK_BOTH ("the file changed while it was sent; send it again",
                                              "送信中にファイルが変わりました。もう一度送ってください")),
@@ -220,8 +207,8 @@ add_item (SkLiveTransfer *t, guint index, guint64 size, const char *untrusted_na
     return FALSE;
   SkTransferItem *row = rows->pdata[0];
   g_free (row->id);
-  row->id = g_strdup_printf ("%s/%u", t->row->id, index);
-  row->position = index;
+  row->id = g_strdup_printf ("%s/%u", t->row->id, part->index);
+  row->position = part->index;
   if (!sk_store_put_transfer_item (t->owner->parts.store, row, error))
     return FALSE;
   SkLiveItem *item = g_new0 (SkLiveItem, 1);
@@ -230,24 +217,110 @@ add_item (SkLiveTransfer *t, guint index, guint64 size, const char *untrusted_na
   return TRUE;
 }
 
+static const SkSinkListener sink_listener;
+
+/* The next item, once the one before it is booked: an item's end is far from its being on the disk. FALSE:
+ * given up. */
+static gboolean
+start_next (Incoming *in)
+{
+  Part *part = g_queue_peek_head (&in->parts);
+  SkLiveTransfer *t = receiving (in);
+  g_autoptr (GError) error = NULL;
+  SkQuarantineWriter *writer = NULL;
+  GBytes *bytes;
+  if (in->sink || !part)
+    return TRUE;
+  if (!t)
+    {
+      give_up (in, SK_ERROR_CANCELLED, SK_BOTH ("it was withdrawn", "取り下げられました"));
+      return FALSE;
+    }
+  if (!add_item (t, part, &error) || !(writer = sk_live_transfer_writer (t, part->index, &error)))
+    {
+      give_up (in, (SkErrorCode) error->code, error->message);
+      return FALSE;
+    }
+  in->sink = sk_sink_new (writer, &sink_listener, in);
+  while ((bytes = g_queue_pop_head (&part->waiting)))
+    {
+      sk_sink_push (in->sink, bytes);
+      g_bytes_unref (bytes);
+    }
+  if (part->whole)
+    sk_sink_finish (in->sink);
+  return TRUE;
+}
+
+static void
+on_wrote (gsize bytes, gpointer data)
+{
+  Incoming *in = data;
+  const Part *part = g_queue_peek_head (&in->parts);
+  SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
+  if (t && part->index < t->items->len)
+    {
+      ((SkLiveItem *) t->items->pdata[part->index])->received += (gint64) bytes;
+      t->heard = g_get_monotonic_time ();
+    }
+  sk_guest_offer_credit (in->offer, bytes);
+}
+
+static void
+check_end (Incoming *in)
+{
+  SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
+  SkGuestOffer *offer = in->offer;
+  if (!in->ended || !g_queue_is_empty (&in->parts))
+    return;
+  if (!t || t->items->len < t->row->count)
+    {
+      give_up (in, SK_ERROR_PROTOCOL, SK_BOTH ("not all of it came", "一部が届きませんでした"));
+      return;
+    }
+  incoming_free (in);
+  sk_guest_offer_set_data (offer, NULL);
+  sk_guest_offer_received (offer);
+}
+
+static void
+on_done (const SkQuarantined *content, const GError *error, gpointer data)
+{
+  Incoming *in = data;
+  g_autoptr (GError) wrong = NULL;
+  SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
+  Part *part = g_queue_peek_head (&in->parts);
+  const guint index = part->index;
+  if (error)
+    {
+      give_up (in, SK_ERROR_UNAVAILABLE, error->message);
+      return;
+    }
+  g_clear_pointer (&in->sink, sk_sink_free);
+  if (!t || !sk_live_transfer_book (t, index, content, &wrong))
+    {
+      give_up (in, SK_ERROR_PROTOCOL, wrong ? wrong->message : "");
+      return;
+    }
+  part_free (g_queue_pop_head (&in->parts));
+  if (start_next (in))
+    check_end (in);
+}
+
+static const SkSinkListener sink_listener = { on_wrote, on_done };
+
 static void
 on_item (SkGuestOffer *offer, guint index, guint64 size, const char *untrusted_name, guint64 offset,
          gpointer data)
 {
   Incoming *in = sk_guest_offer_get_data (offer);
-  SkLiveTransfer *t = receiving (in);
-  g_autoptr (GError) error = NULL;
-  SkQuarantineWriter *writer = NULL;
   if (!in)
     return;
-  in->item = index;
-  if (!t)
-    give_up (in, SK_ERROR_CANCELLED, SK_BOTH ("it was withdrawn", "取り下げられました"));
-  else if (!add_item (t, index, size, untrusted_name, &error)
-           || !(writer = sk_live_transfer_writer (t, index, &error)))
-    give_up (in, (SkErrorCode) error->code, error->message);
-  else
-    in->sink = sk_sink_new (writer, &sink_listener, in);
+  Part *part = g_new0 (Part, 1);
+  *part = (Part){ .index = index, .size = size, .untrusted_name = g_strdup (untrusted_name) };
+  g_queue_init (&part->waiting);
+  g_queue_push_tail (&in->parts, part);
+  start_next (in);
 }
 
 static void
@@ -257,20 +330,29 @@ on_data (SkGuestOffer *offer, guint index, guint64 offset, const guint8 *untrust
   Incoming *in = sk_guest_offer_get_data (offer);
   if (!in)
     return;
-  if (!receiving (in) || !in->sink)
+  if (!receiving (in))
     {
       give_up (in, SK_ERROR_CANCELLED, SK_BOTH ("it was withdrawn", "取り下げられました"));
       return;
     }
-  g_autoptr (GBytes) bytes = g_bytes_new (untrusted, length);
+  GBytes *bytes = g_bytes_new (untrusted, length);
+  if (g_queue_get_length (&in->parts) > 1)
+    {
+      g_queue_push_tail (&((Part *) g_queue_peek_tail (&in->parts))->waiting, bytes);
+      return;
+    }
   sk_sink_push (in->sink, bytes);
+  g_bytes_unref (bytes);
 }
 
 static void
 on_item_end (SkGuestOffer *offer, guint index, const char *untrusted_sha256, gpointer data)
 {
   Incoming *in = sk_guest_offer_get_data (offer);
-  if (in && in->sink)
+  if (!in)
+    return;
+  ((Part *) g_queue_peek_tail (&in->parts))->whole = TRUE;
+  if (g_queue_get_length (&in->parts) == 1)
     sk_sink_finish (in->sink);
 }
 
@@ -289,9 +371,6 @@ static void
 on_cancelled (SkGuestOffer *offer, const char *why, gpointer data)
 {
   Incoming *in = sk_guest_offer_get_data (offer);
-  SkLiveTransfer *t = receiving (in);
-  if (t && in->item < t->items->len)
-    ((SkLiveItem *) t->items->pdata[in->item])->writing = FALSE;
   if (in)
     incoming_free (in);
 }
@@ -370,11 +449,24 @@ on_put (const GError *error, gpointer data)
   outgoing_free (out);
 }
 
+/* The guest that it went to first may have it already, without our having heard so: as long as that session
+ * lives, no other guest of its user gets it. */
+static gboolean
+is_elsewhere (SkTransfers *self, const SkTransfer *row)
+{
+  g_autoptr (SkSession) session
+      = *row->session ? sk_store_session (self->parts.store, row->session, NULL) : NULL;
+  return session && session->state != SK_SESSION_ENDED;
+}
+
 static Guest *
 guest_of (SkTransfers *self, const SkTransfer *row)
 {
+  Guest *first = *row->session ? g_hash_table_lookup (self->guests, row->session) : NULL;
   GHashTableIter iter;
   gpointer guest;
+  if (first || is_elsewhere (self, row))
+    return first;
   g_hash_table_iter_init (&iter, self->guests);
   while (g_hash_table_iter_next (&iter, NULL, &guest))
     if (((Guest *) guest)->session->uid == row->uid
@@ -383,13 +475,31 @@ guest_of (SkTransfers *self, const SkTransfer *row)
   return NULL;
 }
 
+/* Which guest, durably, before it sees a byte. */
+static gboolean
+address (SkLiveTransfer *t, const Guest *guest)
+{
+  g_autoptr (GError) error = NULL;
+  if (strcmp (t->row->session, guest->session->id) == 0)
+    return TRUE;
+  SkTransferChange change = { .next = sk_transfer_copy (t->row), .actor = "broker" };
+  sk_set_text (&change.next->session, guest->session->id);
+  sk_set_text (&change.next->vm, guest->session->vm);
+  t->busy = TRUE; /* a change asks for its delivery: it is under way */
+  const gboolean written = sk_live_transfer_change (t, &change, &error);
+  t->busy = FALSE;
+  if (!written)
+    sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
+  return written;
+}
+
 void
 sk_transfers_deliver (SkLiveTransfer *t)
 {
   Guest *guest = t->busy ? NULL : guest_of (t->owner, t->row);
   g_autofree SkGuestPutItem *items = NULL;
   g_autoptr (GError) error = NULL;
-  if (!guest)
+  if (!guest || !sk_guest_files_is_up (guest->files) || !address (t, guest))
     return;
   items = g_new0 (SkGuestPutItem, t->items->len);
   for (guint i = 0; i < t->items->len; i++)
@@ -426,6 +536,7 @@ sk_transfers_add_guest (SkTransfers *self, const SkSession *session, SkAgentLink
   Guest *guest = g_new0 (Guest, 1);
   guest->owner = self;
   guest->session = sk_session_copy (session);
+  guest->incoming = g_ptr_array_new ();
   guest->files = sk_guest_files_new (link, NULL, &files_listener, guest);
   g_hash_table_insert (self->guests, g_strdup (session->id), guest);
 }
