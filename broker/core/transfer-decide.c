@@ -119,6 +119,17 @@ refuse_by_plan (SkLiveTransfer *t, const SkPolicyPlan *plan)
   return TRUE;
 }
 
+/* What an inspector will be told to do; "" where the rules refuse it anyway, or there are none. */
+char *
+sk_live_transfer_profile (SkLiveTransfer *t)
+{
+  if (!t->owner->policy)
+    return g_strdup ("");
+  g_autoptr (SkPolicyQuestion) q = sk_transfer_question (t, FALSE);
+  g_autoptr (SkPolicyPlan) plan = sk_policy_plan (t->owner->policy, q);
+  return g_strdup (plan->refused ? "" : plan->profile);
+}
+
 /* Before anything is received or inspected. FALSE: it ended here. */
 gboolean
 sk_live_transfer_plan (SkLiveTransfer *t)
@@ -133,8 +144,12 @@ sk_live_transfer_plan (SkLiveTransfer *t)
   g_autoptr (SkPolicyPlan) plan = sk_policy_plan (t->owner->policy, q);
   if (refuse_by_plan (t, plan))
     return FALSE;
-  sk_set_text (&t->row->profile, plan->profile);
-  return TRUE;
+  /* Refused when it began, and the rules changed since: nobody knows how its first items were inspected. */
+  g_autoptr (GError) error = NULL;
+  if (sk_transfer_inspect_again (t, plan->profile, &error))
+    return TRUE;
+  sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
+  return FALSE;
 }
 
 static JsonArray *
@@ -214,11 +229,11 @@ apply_verdict (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
 static gboolean
 inspect_again (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
 {
+  g_autoptr (GError) error = NULL;
   if (sk_policy_profile_covers (t->row->profile, verdict->profile))
     return FALSE;
-  sk_set_text (&t->row->profile, verdict->profile);
-  t->inspecting = 0;
-  sk_live_transfer_enqueue (t);
+  if (!sk_transfer_inspect_again (t, verdict->profile, &error))
+    sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
   return TRUE;
 }
 

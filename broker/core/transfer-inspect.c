@@ -111,18 +111,24 @@ try_again (SkLiveTransfer *t, Run *run)
             "検査できませんでした。もう一度送ってください。繰り返す場合は情報担当に連絡してください。");
 }
 
+/* Unless somebody still has the same. */
+static void
+drop_blob (SkTransfers *self, const char *blob)
+{
+  gboolean used = TRUE;
+  g_autoptr (GError) error = NULL;
+  if (*blob && sk_store_blob_is_used (self->parts.store, blob, "", &used, &error) && !used
+      && !sk_quarantine_purge (self->parts.quarantine, blob, &error))
+    sk_debug (NULL, "%s", error->message);
+}
+
 /* What came out is nobody's. */
 static void
 drop_result (Run *run)
 {
-  SkTransfers *self = run->owner;
-  g_autofree char *blob = run->result ? g_strdup (run->result->blob) : NULL;
-  gboolean used = TRUE;
-  g_autoptr (GError) error = NULL;
+  g_autofree char *blob = g_strdup (run->result ? run->result->blob : "");
   g_clear_pointer (&run->result, sk_quarantined_free);
-  if (blob && sk_store_blob_is_used (self->parts.store, blob, "", &used, &error) && !used
-      && !sk_quarantine_purge (self->parts.quarantine, blob, &error))
-    sk_debug (NULL, "%s", error->message);
+  drop_blob (run->owner, blob);
 }
 
 static void
@@ -258,23 +264,56 @@ first_due (SkLiveTransfer *t)
   return i;
 }
 
+/* The profile is in the row before anything is inspected by it: after a restart what was inspected already
+ * counts, and has to have been inspected like the rest. */
+static void
+begin (SkLiveTransfer *t)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *profile = sk_live_transfer_profile (t);
+  SkTransferChange change = { .next = sk_transfer_copy (t->row), .actor = "broker" };
+  change.next->state = SK_TRANSFER_INSPECTING;
+  sk_set_text (&change.next->profile, profile);
+  if (!sk_live_transfer_change (t, &change, &error))
+    sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
+}
+
+gboolean
+sk_transfer_inspect_again (SkLiveTransfer *t, const char *profile, GError **error)
+{
+  g_autoptr (GPtrArray) rows = g_ptr_array_new ();
+  g_autoptr (GPtrArray) blobs = g_ptr_array_new_with_free_func (g_free);
+  SkTransferChange change = { .next = sk_transfer_copy (t->row), .items = rows, .actor = "policy" };
+  sk_set_text (&change.next->profile, profile);
+  for (guint i = 0; i < t->items->len; i++)
+    {
+      SkTransferItem *row = ((SkLiveItem *) t->items->pdata[i])->row;
+      g_ptr_array_add (blobs, g_steal_pointer (&row->result_blob));
+      row->result_blob = g_strdup ("");
+      sk_set_text (&row->result_sha256, "");
+      row->result_bytes = 0;
+      g_ptr_array_add (rows, row);
+    }
+  t->inspecting = 0;
+  if (!sk_live_transfer_change (t, &change, error))
+    return FALSE;
+  for (guint i = 0; i < blobs->len; i++)
+    drop_blob (t->owner, blobs->pdata[i]);
+  return TRUE;
+}
+
 void
 sk_transfer_inspect_next (SkLiveTransfer *t)
 {
-  g_autoptr (GError) error = NULL;
-  if (t->row->state == SK_TRANSFER_QUARANTINED
-      && !sk_live_transfer_set_state (t, SK_TRANSFER_INSPECTING, "broker", NULL, &error))
-    {
-      sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
-      return;
-    }
+  if (t->row->state == SK_TRANSFER_QUARANTINED)
+    begin (t);
   if (t->queued)
     return; /* its turn comes */
   if (t->row->state != SK_TRANSFER_INSPECTING)
     return;
-  t->inspecting = first_due (t);
-  if (t->inspecting == 0 && !*t->row->profile && !sk_live_transfer_plan (t))
+  if (!*t->row->profile && !sk_live_transfer_plan (t))
     return;
+  t->inspecting = first_due (t);
   if (t->inspecting < t->items->len)
     begin_item (t);
   else

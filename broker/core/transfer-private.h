@@ -134,10 +134,14 @@ char *sk_transfer_writer_key (const SkLiveTransfer *, guint item);
 
 /* transfer-inspect.c */
 void sk_transfer_inspect_next (SkLiveTransfer *);
+/* What was inspected counts no more: all of it again, with this profile. */
+gboolean
+sk_transfer_inspect_again (SkLiveTransfer *, const char *profile, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* transfer-decide.c */
 /* Before it is inspected; FALSE: it ended here. */
 gboolean sk_live_transfer_plan (SkLiveTransfer *);
+char *sk_live_transfer_profile (SkLiveTransfer *);
 SkPolicyQuestion *sk_transfer_question (SkLiveTransfer *, gboolean inspected);
 void sk_live_transfer_decide (SkLiveTransfer *);  /* inspecting, all items looked at */
 void sk_live_transfer_release (SkLiveTransfer *); /* approved */
