@@ -48,10 +48,21 @@ check (int fd, const char *path, GError **error)
       error);
 }
 
+/* A new folder, durable before anything in it counts as received. */
+static gboolean
+make (const char *path)
+{
+  g_autofree char *parent = g_path_get_dirname (path);
+  if (mkdir (path, 0700) < 0)
+    return errno == EEXIST;
+  sk_autofd int fd = open (parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return fd >= 0 && fsync (fd) == 0;
+}
+
 int
 sk_folder_open (const char *path, GError **error)
 {
-  if (mkdir (path, 0700) < 0 && errno != EEXIST)
+  if (!make (path))
     {
       refuse (path, SK_ERROR_UNAVAILABLE, g_strerror (errno), error);
       return -1;

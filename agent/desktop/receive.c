@@ -224,7 +224,8 @@ fetch (Receive *r, const SkTransferInfoItem *item, const char *hidden, GError **
       return FALSE;
     }
   mark (r, fd);
-  return fsync (fd) == 0 || fail_writing (r, error);
+  /* Its name as well: the journal is about to say that it is here. */
+  return (fsync (fd) == 0 && fsync (r->fd) == 0) || fail_writing (r, error);
 }
 
 /* -- names ----------------------------------------------------------------------------------------------- */

@@ -205,6 +205,14 @@ count_blob (SkQuarantine *q, const char *blob)
     add_used (q, head.user, info.st_size - (goffset) head.length);
 }
 
+/* What is in a folder outlives a power cut only if the folder does: the key's, too. */
+static gboolean
+sync_folders (SkQuarantine *q, const char *state_dir, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (q->blobs);
+  return sk_q_sync_folder (folder, error) && sk_q_sync_folder (state_dir, error);
+}
+
 SkQuarantine *
 sk_quarantine_new (const char *state_dir, const SkQuarantineLimits *limits, GError **error)
 {
@@ -222,7 +230,7 @@ sk_quarantine_new (const char *state_dir, const SkQuarantineLimits *limits, GErr
       sk_q_fail (error, q->blobs);
       return NULL;
     }
-  if (!load_key (q, state_dir, error))
+  if (!load_key (q, state_dir, error) || !sync_folders (q, state_dir, error))
     return NULL;
   g_autoptr (GPtrArray) blobs = sk_quarantine_list (q);
   for (guint i = 0; i < blobs->len; i++)
