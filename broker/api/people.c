@@ -45,7 +45,8 @@ sk_api_put_people (SkRequest *request)
     return;
   if (!csv || json_object_get_size (body) != 1)
     g_set_error_literal (&error, SK_ERROR, SK_ERROR_INVALID, "csv: the list as text, and nothing else");
-  else if (sk_people_import (people, csv, strlen (csv), g_get_real_time (), &lines, &error))
+  else if (sk_people_import_by (people, request->who->user, csv, strlen (csv), g_get_real_time (), &lines,
+                                &error))
     {
       JsonObject *answer = json_object_new ();
       json_object_set_int_member (answer, "lines", lines);

@@ -66,6 +66,7 @@ run (const SkConfig *config, GError **error)
       || !(inspector = sk_inspector_new (config->libexec_dir, SPARE_INSPECTORS, error))
       || !(staff = sk_process_staff_new (config->runtime_dir, config->libexec_dir, error)))
     return FALSE;
+  sk_people_set_audit (people, audit);
   const SkTransfersParts crossing = { .store = store,
                                       .audit = audit,
                                       .quarantine = quarantine,

@@ -2,6 +2,7 @@
 #include "common/error.h"
 #include "common/i18n.h"
 #include <grp.h>
+#include <json-glib/json-glib.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 struct _SkPeople
 {
   SkStore *store;
+  SkAudit *audit; /* borrowed; NULL: none is kept */
   char *home;
   GPtrArray *people, *delegations;
   GHashTable *by_user; /* user -> GPtrArray of borrowed SkPerson */
@@ -56,6 +58,12 @@ sk_people_new (SkStore *store, const char *home, GError **error)
     return NULL;
   index_people (self);
   return g_steal_pointer (&self);
+}
+
+void
+sk_people_set_audit (SkPeople *self, SkAudit *audit)
+{
+  self->audit = audit;
 }
 
 void
@@ -111,6 +119,47 @@ sk_people_organisation (SkPeople *self, const char *user, gint64 now)
   return person && *person->organisation ? person->organisation : self->home;
 }
 
+const char *
+sk_people_name (SkPeople *self, const char *user, gint64 now)
+{
+  const SkPerson *person = first_line (self, user, now);
+  return person ? person->name : "";
+}
+
+static const char *
+organisation_of (SkPeople *self, const SkPerson *person)
+{
+  return *person->organisation ? person->organisation : self->home;
+}
+
+gboolean
+sk_people_is_of_section (SkPeople *self, const char *user, const char *organisation, const char *section,
+                         gint64 now)
+{
+  GPtrArray *lines = g_hash_table_lookup (self->by_user, user);
+  for (guint i = 0; lines && i < lines->len; i++)
+    {
+      const SkPerson *person = lines->pdata[i];
+      if (is_now (person->since, person->until, now) && strcmp (person->section, section) == 0
+          && strcmp (organisation_of (self, person), organisation) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+void
+sk_people_expand_section (SkPeople *self, const char *organisation, const char *section, gint64 now,
+                          GHashTable *names)
+{
+  for (guint i = 0; i < self->people->len; i++)
+    {
+      const SkPerson *person = self->people->pdata[i];
+      if (is_now (person->since, person->until, now) && strcmp (person->section, section) == 0
+          && strcmp (organisation_of (self, person), organisation) == 0)
+        g_hash_table_add (names, g_strdup (person->user));
+    }
+}
+
 char **
 sk_people_groups (const char *user)
 {
@@ -142,7 +191,7 @@ has_role (SkPeople *self, const SkPerson *person, const char *role, const char *
           const char *section, gint64 now)
 {
   return is_now (person->since, person->until, now) && strcmp (person->role, role) == 0
-         && strcmp (*person->organisation ? person->organisation : self->home, organisation) == 0
+         && strcmp (organisation_of (self, person), organisation) == 0
          && (!*person->section || strcmp (person->section, section) == 0);
 }
 
@@ -185,8 +234,8 @@ matches_self (SkPeople *self, const char *user, const char *whom, const char *or
 }
 
 gboolean
-sk_people_matches (SkPeople *self, const char *user, const char *whom, const char *organisation,
-                   const char *section, gint64 now, const char **ret_for)
+sk_people_matches_except (SkPeople *self, const char *user, const char *whom, const char *organisation,
+                          const char *section, gint64 now, const char *except, const char **ret_for)
 {
   *ret_for = NULL;
   if (matches_self (self, user, whom, organisation, section, now))
@@ -195,6 +244,7 @@ sk_people_matches (SkPeople *self, const char *user, const char *whom, const cha
     {
       const SkDelegation *d = self->delegations->pdata[i];
       if (strcmp (d->deputy, user) == 0 && is_now (d->since, d->until, now)
+          && g_strcmp0 (d->user, except) != 0
           && matches_self (self, d->user, whom, organisation, section, now))
         {
           *ret_for = d->user;
@@ -202,6 +252,13 @@ sk_people_matches (SkPeople *self, const char *user, const char *whom, const cha
         }
     }
   return FALSE;
+}
+
+gboolean
+sk_people_matches (SkPeople *self, const char *user, const char *whom, const char *organisation,
+                   const char *section, gint64 now, const char **ret_for)
+{
+  return sk_people_matches_except (self, user, whom, organisation, section, now, NULL, ret_for);
 }
 
 static void
@@ -213,8 +270,8 @@ expand_group (const char *name, GHashTable *names)
 }
 
 void
-sk_people_expand (SkPeople *self, const char *whom, const char *organisation, const char *section, gint64 now,
-                  GHashTable *names)
+sk_people_expand_holders (SkPeople *self, const char *whom, const char *organisation, const char *section,
+                          gint64 now, GHashTable *names)
 {
   const char *role = role_of (whom);
   if (g_str_has_prefix (whom, "user:"))
@@ -227,12 +284,33 @@ sk_people_expand (SkPeople *self, const char *whom, const char *organisation, co
       if (has_role (self, person, role, organisation, section, now))
         g_hash_table_add (names, g_strdup (person->user));
     }
+}
+
+void
+sk_people_find_deputies (SkPeople *self, GHashTable *names, const char *except, gint64 now,
+                         GHashTable *deputies)
+{
   for (guint i = 0; i < self->delegations->len; i++)
     {
       const SkDelegation *d = self->delegations->pdata[i];
-      if (is_now (d->since, d->until, now) && g_hash_table_contains (names, d->user))
-        g_hash_table_add (names, g_strdup (d->deputy));
+      if (is_now (d->since, d->until, now) && g_strcmp0 (d->user, except) != 0
+          && g_hash_table_contains (names, d->user) && !g_hash_table_contains (deputies, d->deputy))
+        g_hash_table_insert (deputies, g_strdup (d->deputy), g_strdup (d->user));
     }
+}
+
+void
+sk_people_expand (SkPeople *self, const char *whom, const char *organisation, const char *section, gint64 now,
+                  GHashTable *names)
+{
+  g_autoptr (GHashTable) deputies = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  GHashTableIter iter;
+  gpointer deputy;
+  sk_people_expand_holders (self, whom, organisation, section, now, names);
+  sk_people_find_deputies (self, names, NULL, now, deputies);
+  g_hash_table_iter_init (&iter, deputies);
+  while (g_hash_table_iter_next (&iter, &deputy, NULL))
+    g_hash_table_add (names, g_strdup (deputy));
 }
 
 /* -- delegations --------------------------------------------------------------------------------------------
@@ -264,6 +342,47 @@ check_delegation (const SkIdentity *who, const char *user, const char *deputy, g
   return TRUE;
 }
 
+/* -- in the trail -------------------------------------------------------------------------------------------
+ */
+
+static gboolean
+record (SkPeople *self, const char *actor, const char *action, const char *object, JsonObject *details,
+        gint64 now, GError **error)
+{
+  g_autoptr (JsonNode) node = json_node_init_object (json_node_alloc (), details);
+  g_autofree char *text = json_to_string (node, FALSE);
+  const SkAuditEvent event = { .organisation = self->home,
+                               .actor = actor,
+                               .action = action,
+                               .object = object,
+                               .details = text,
+                               .time = now };
+  return !self->audit || sk_audit_append (self->audit, &event, error);
+}
+
+static gboolean
+record_delegation (SkPeople *self, const char *actor, const char *action, const SkDelegation *row, gint64 now,
+                   GError **error)
+{
+  g_autoptr (JsonObject) details = json_object_new ();
+  json_object_set_string_member (details, "user", row->user);
+  json_object_set_string_member (details, "deputy", row->deputy);
+  json_object_set_int_member (details, "since", row->since);
+  json_object_set_int_member (details, "until", row->until);
+  json_object_set_string_member (details, "reason", row->reason);
+  return record (self, actor, action, row->id, details, now, error);
+}
+
+/* TRUE when it is committed; the transaction was begun. */
+static gboolean
+settle (SkPeople *self, gboolean written, GError **error)
+{
+  if (written && sk_store_commit (self->store, error))
+    return TRUE;
+  sk_store_rollback (self->store);
+  return FALSE;
+}
+
 gboolean
 sk_people_delegate (SkPeople *self, const SkIdentity *who, const char *user, const char *deputy, gint64 since,
                     gint64 until, const char *reason, gint64 now, char **ret_id, GError **error)
@@ -279,7 +398,11 @@ sk_people_delegate (SkPeople *self, const SkIdentity *who, const char *user, con
   row->since = since;
   row->until = until;
   row->created = now;
-  if (!sk_store_put_delegation (self->store, row, error))
+  if (!sk_store_begin (self->store, error)
+      || !settle (self,
+                  sk_store_put_delegation (self->store, row, error)
+                      && record_delegation (self, who->user, "delegation.made", row, now, error),
+                  error))
     return FALSE;
   *ret_id = g_strdup (row->id);
   g_ptr_array_add (self->delegations, g_steal_pointer (&row));
@@ -294,7 +417,11 @@ sk_people_end_delegation (SkPeople *self, const SkIdentity *who, const char *id,
       const SkDelegation *d = self->delegations->pdata[i];
       if (strcmp (d->id, id) != 0 || (!who->admin && strcmp (d->user, who->user) != 0))
         continue;
-      if (!sk_store_delete_delegation (self->store, id, error))
+      if (!sk_store_begin (self->store, error)
+          || !settle (self,
+                      sk_store_delete_delegation (self->store, id, error)
+                          && record_delegation (self, who->user, "delegation.ended", d, 0, error),
+                      error))
         return FALSE;
       g_ptr_array_remove_index (self->delegations, i);
       return TRUE;
@@ -466,9 +593,20 @@ read_csv (const char *csv, gsize length, gint64 now, GPtrArray *people, GError *
   return TRUE;
 }
 
+static gboolean
+record_import (SkPeople *self, const char *actor, const char *csv, gsize length, guint lines, gint64 now,
+               GError **error)
+{
+  g_autofree char *sum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) csv, length);
+  g_autoptr (JsonObject) details = json_object_new ();
+  json_object_set_int_member (details, "lines", lines);
+  json_object_set_string_member (details, "sha256", sum);
+  return record (self, actor, "people.imported", "", details, now, error);
+}
+
 gboolean
-sk_people_import (SkPeople *self, const char *untrusted_csv, gsize length, gint64 now, guint *ret_lines,
-                  GError **error)
+sk_people_import_by (SkPeople *self, const char *actor, const char *untrusted_csv, gsize length, gint64 now,
+                     guint *ret_lines, GError **error)
 {
   static const char bom[] = "\xEF\xBB\xBF";
   g_autoptr (GPtrArray) people = g_ptr_array_new_with_free_func ((GDestroyNotify) sk_person_free);
@@ -480,11 +618,22 @@ sk_people_import (SkPeople *self, const char *untrusted_csv, gsize length, gint6
                             "名簿が UTF-8 ではありません。「CSV UTF-8」で保存し直してください"));
   const gsize skip = length >= 3 && memcmp (untrusted_csv, bom, 3) == 0 ? 3 : 0;
   if (!read_csv (untrusted_csv + skip, length - skip, now, people, error)
-      || !sk_store_replace_people (self->store, people, error))
+      || !sk_store_begin (self->store, error)
+      || !settle (self,
+                  sk_store_replace_people (self->store, people, error)
+                      && record_import (self, actor, untrusted_csv, length, people->len, now, error),
+                  error))
     return FALSE;
   *ret_lines = people->len;
   g_ptr_array_unref (self->people);
   self->people = g_steal_pointer (&people);
   index_people (self);
   return TRUE;
+}
+
+gboolean
+sk_people_import (SkPeople *self, const char *untrusted_csv, gsize length, gint64 now, guint *ret_lines,
+                  GError **error)
+{
+  return sk_people_import_by (self, "broker", untrusted_csv, length, now, ret_lines, error);
 }

@@ -3,6 +3,7 @@
  *
  * Thread: the main context's. The list is kept in memory; the user database is asked each time. */
 #pragma once
+#include "audit/audit.h"
 #include "core/manager.h"
 #include "store/people.h"
 
@@ -16,11 +17,21 @@ typedef struct _SkPeople SkPeople;
 SkPeople *sk_people_new (SkStore *store, const char *home, GError **error);
 void sk_people_free (SkPeople *);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkPeople, sk_people_free)
+/* From now on each change of the list and of a delegation is in the trail, in the same transaction. Borrowed.
+ */
+void sk_people_set_audit (SkPeople *, SkAudit *audit);
 
 /* The first section and organisation of a user now; "" when the list does not name them. Borrowed until the
  * next import. */
 const char *sk_people_section (SkPeople *, const char *user, gint64 now);
 const char *sk_people_organisation (SkPeople *, const char *user, gint64 now);
+/* As the list writes it, for people; "" when it does not. Borrowed until the next import. */
+const char *sk_people_name (SkPeople *, const char *user, gint64 now);
+gboolean sk_people_is_of_section (SkPeople *, const char *user, const char *organisation, const char *section,
+                                  gint64 now);
+/* All whom the list puts into that section now, by user; adds to `names` (a set of strings). */
+void sk_people_expand_section (SkPeople *, const char *organisation, const char *section, gint64 now,
+                               GHashTable *names);
 /* Names of the user's groups, by the user database. */
 char **sk_people_groups (const char *user);
 
@@ -29,6 +40,17 @@ char **sk_people_groups (const char *user);
  * = by themselves). A role counts in its own section, or in all where its line names none. */
 gboolean sk_people_matches (SkPeople *, const char *user, const char *whom, const char *organisation,
                             const char *section, gint64 now, const char **ret_for);
+/* The same, but never as that person's deputy (NULL: anybody's): nobody decides about their own, and nobody
+ * does it for them. */
+gboolean sk_people_matches_except (SkPeople *, const char *user, const char *whom, const char *organisation,
+                                   const char *section, gint64 now, const char *except, const char **ret_for);
+/* Those whom it means by themselves; adds to `names`. */
+void sk_people_expand_holders (SkPeople *, const char *whom, const char *organisation, const char *section,
+                               gint64 now, GHashTable *names);
+/* Who is a deputy now of one of `names` (a set), other than of `except`: user -> whose, into `deputies`
+ * (strings, both owned). */
+void
+sk_people_find_deputies (SkPeople *, GHashTable *names, const char *except, gint64 now, GHashTable *deputies);
 /* All of them, deputies too, each once; adds to `names` (a set of strings). */
 void sk_people_expand (SkPeople *, const char *whom, const char *organisation, const char *section,
                        gint64 now, GHashTable *names);
@@ -38,6 +60,9 @@ void sk_people_expand (SkPeople *, const char *whom, const char *organisation, c
  * names the line. */
 gboolean sk_people_import (SkPeople *, const char *untrusted_csv, gsize length, gint64 now, guint *ret_lines,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, with who did it in the trail. */
+gboolean sk_people_import_by (SkPeople *, const char *actor, const char *untrusted_csv, gsize length,
+                              gint64 now, guint *ret_lines, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 const GPtrArray *sk_people_list (SkPeople *); /* SkPerson */
 
 /* "YYYY-MM-DD" to its local midnight, `days` later; "" is 0. */

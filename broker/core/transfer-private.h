@@ -40,6 +40,7 @@ struct _SkTransfers
 {
   GObject parent;
   SkTransfersParts parts;
+  SkClock *clock;
   char *policy_dir, *organisation;
   SkPolicySet *policy;
   char *policy_error;
@@ -49,6 +50,7 @@ struct _SkTransfers
   GHashTable *guests; /* session -> SkGuest */
   GHashTable *recent; /* uid -> GArray of gint64: when a user's latest transfers were made */
   guint inspections;
+  GHashTable *previews; /* user -> how many run */
   guint pump_timer, tick_timer;
   gboolean closing;
 };
@@ -82,7 +84,7 @@ void sk_transfers_pump_soon (SkTransfers *);
 void sk_live_transfer_enqueue (SkLiveTransfer *);
 /* Away with it; its content is purged. */
 void sk_transfers_forget (SkTransfers *, SkLiveTransfer *);
-gint64 sk_transfers_now (void);
+gint64 sk_transfers_now (SkTransfers *); /* wall clock, microseconds since 1970 */
 
 /* transfer-state.c */
 gboolean sk_transfer_is_over (SkTransferState state); /* nothing more will come of it but the purge */
@@ -97,6 +99,9 @@ typedef struct
   const char *action;   /* NULL: "transfer.STATE" */
   JsonObject *details;  /* taken over; NULL = none */
 } SkTransferChange;
+/* A row in the trail about one that changes nothing of it. */
+gboolean sk_transfers_record (SkTransfers *, const SkTransfer *row, const char *action, const char *actor,
+                              JsonObject *take_details, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_live_transfer_change (SkLiveTransfer *, SkTransferChange *change,
                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The common case: only the state. */
@@ -111,6 +116,9 @@ void sk_live_transfer_end_logged (SkLiveTransfer *, SkTransferState, const char 
 
 /* transfers.c */
 gboolean sk_transfers_check_text (const char *untrusted_text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* before: how many stand there already. */
+gboolean sk_transfers_check_comment (const char *untrusted_text, guint before,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gint sk_live_transfer_compare_age (gconstpointer a, gconstpointer b);
 SkLiveTransfer *sk_transfers_admit (SkTransfers *, SkTransfer *take_row, GPtrArray *take_items,
                                     const char *actor, GError **error);
@@ -145,8 +153,15 @@ char *sk_live_transfer_profile (SkLiveTransfer *);
 SkPolicyQuestion *sk_transfer_question (SkLiveTransfer *, gboolean inspected);
 void sk_live_transfer_decide (SkLiveTransfer *);  /* inspecting, all items looked at */
 void sk_live_transfer_release (SkLiveTransfer *); /* approved */
-void sk_live_transfer_check_due (SkLiveTransfer *, gint64 now);
 void sk_live_transfer_load_stages (SkLiveTransfer *);
+
+/* transfer-approve.c */
+void sk_live_transfer_check_due (SkLiveTransfer *, gint64 now);
+gboolean sk_live_transfer_was_decided_by (const SkLiveTransfer *, const char *user);
+
+/* transfer-matter.c */
+/* It belongs to a matter that this person may carry on: a colleague of its section, not an approver. */
+gboolean sk_transfer_is_colleagues (SkTransfers *, const SkIdentity *who, const SkTransfer *row);
 
 /* transfer-guest.c */
 void sk_transfers_deliver (SkLiveTransfer *); /* releasing, to a guest */

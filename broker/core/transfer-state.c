@@ -78,7 +78,8 @@ describe (const SkTransfer *row, const SkTransferChange *change)
 }
 
 static gboolean
-append_audit (SkTransfers *self, const SkTransfer *row, const SkTransferChange *change, GError **error)
+append_audit (SkTransfers *self, const SkTransfer *row, const SkTransferChange *change, gint64 time,
+              GError **error)
 {
   g_autofree char *details = describe (row, change);
   g_autofree char *action = change->action
@@ -91,9 +92,18 @@ append_audit (SkTransfers *self, const SkTransfer *row, const SkTransferChange *
     .object = row->id,
     .matter = row->matter,
     .details = details,
-    .time = row->changed,
+    .time = time,
   };
   return sk_audit_append (self->parts.audit, &event, error);
+}
+
+gboolean
+sk_transfers_record (SkTransfers *self, const SkTransfer *row, const char *action, const char *actor,
+                     JsonObject *take_details, GError **error)
+{
+  g_autoptr (JsonObject) details = take_details;
+  const SkTransferChange change = { .actor = actor, .action = action, .details = details };
+  return append_audit (self, row, &change, sk_transfers_now (self), error);
 }
 
 static gboolean
@@ -105,7 +115,7 @@ write_all (SkTransfers *self, const SkTransfer *row, const SkTransferChange *cha
     if (!sk_store_put_transfer_item (self->parts.store, change->items->pdata[i], error))
       return FALSE;
   return (!change->decision || sk_store_put_decision (self->parts.store, change->decision, error))
-         && append_audit (self, row, change, error);
+         && append_audit (self, row, change, row->changed, error);
 }
 
 gboolean
@@ -124,7 +134,7 @@ sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **e
                    sk_transfer_state_word (from), sk_transfer_state_word (next->state));
       return FALSE;
     }
-  next->changed = MAX (sk_transfers_now (), t->row->changed);
+  next->changed = MAX (sk_transfers_now (self), t->row->changed);
   if (!sk_store_begin (self->parts.store, error))
     return FALSE;
   if (!write_all (self, next, change, error) || !sk_store_commit (self->parts.store, error))

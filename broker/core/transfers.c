@@ -3,15 +3,16 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "common/name.h"
+#include "core/matters.h"
 #include "core/transfer-private.h"
 #include <string.h>
 
 G_DEFINE_FINAL_TYPE (SkTransfers, sk_transfers, G_TYPE_OBJECT)
 
 gint64
-sk_transfers_now (void)
+sk_transfers_now (SkTransfers *self)
 {
-  return g_get_real_time ();
+  return self->clock->wall (self->clock);
 }
 
 /* -- live objects -------------------------------------------------------------------------------------------
@@ -161,12 +162,14 @@ sk_live_transfer_compare_age (gconstpointer a, gconstpointer b)
   return strcmp (one->row->id, other->row->id);
 }
 
-/* Deadlines, and what a full disk or a lost database kept from its way. */
-static gboolean
+/* Deadlines, and what a full disk or a lost database kept from its way. Deadlines are times of the day in the
+ * rows: what passed while no core ran has passed at the first tick. */
+static void
 on_tick (gpointer data)
 {
   g_autoptr (SkTransfers) self = g_object_ref (data);
-  const gint64 now = sk_transfers_now ();
+  self->tick_timer = 0;
+  const gint64 now = sk_transfers_now (self);
   g_autoptr (GPtrArray) all = sk_table_values (self->live);
   guint purges = 0;
   for (guint i = 0; i < all->len; i++)
@@ -178,7 +181,8 @@ on_tick (gpointer data)
           && sk_live_transfer_purge (t, now))
         purges++;
     }
-  return G_SOURCE_CONTINUE;
+  if (!self->closing)
+    sk_timer_set (self->clock, &self->tick_timer, SK_TRANSFER_TICK_SECONDS * 1000, on_tick, self);
 }
 
 /* -- beginning ----------------------------------------------------------------------------------------------
@@ -237,7 +241,7 @@ sk_transfers_check_new (SkTransfers *self, guint uid, guint n_items, gint64 byte
 void
 sk_transfer_describe_user (SkTransfers *self, SkTransfer *row, const char *user)
 {
-  const gint64 now = sk_transfers_now ();
+  const gint64 now = sk_transfers_now (self);
   sk_set_text (&row->user, user);
   sk_set_text (&row->section, sk_people_section (self->parts.people, user, now));
   sk_set_text (&row->organisation, sk_people_organisation (self->parts.people, user, now));
@@ -292,6 +296,17 @@ sk_transfers_check_text (const char *untrusted_text, GError **error)
   return FALSE;
 }
 
+gboolean
+sk_transfers_check_comment (const char *untrusted_text, guint before, GError **error)
+{
+  if (before < SK_COMMENTS_MAX)
+    return sk_transfers_check_text (untrusted_text, error);
+  g_set_error_literal (error, SK_ERROR, SK_ERROR_FULL,
+                       SK_BOTH ("so much was said here that nothing more fits; open a new matter",
+                                "書き込みが上限に達しました。新しい案件を作ってください"));
+  return FALSE;
+}
+
 /* Names first: a transfer whose names are no good does not begin. */
 GPtrArray *
 sk_transfers_make_items (const char *id, const SkTransferOffer *offers, guint n, gint64 now,
@@ -323,7 +338,7 @@ sk_transfers_new_row (SkTransfers *self, const char *user, guint uid, SkCross di
   row->kind = kind;
   row->uid = uid;
   sk_set_text (&row->channel, "desk");
-  row->created = row->changed = sk_transfers_now ();
+  row->created = row->changed = sk_transfers_now (self);
   sk_transfer_describe_user (self, row, user);
   return row;
 }
@@ -332,12 +347,30 @@ char *
 sk_transfers_create (SkTransfers *self, const SkIdentity *who, SkKind kind, const char *purpose,
                      const SkTransferOffer *offers, guint n_offers, GError **error)
 {
+  return sk_transfers_create_in (self, who, kind, purpose, "", offers, n_offers, error);
+}
+
+/* Last, so that what is refused opens none. */
+static gboolean
+find_matter (SkTransfers *self, const SkIdentity *who, const char *matter, SkTransfer *row, GError **error)
+{
+  g_autoptr (SkMatter) m = *matter ? sk_matters_open (self, who, matter, error) : NULL;
+  if (m)
+    sk_set_text (&row->matter, m->id);
+  return m || !*matter;
+}
+
+char *
+sk_transfers_create_in (SkTransfers *self, const SkIdentity *who, SkKind kind, const char *purpose,
+                        const char *matter, const SkTransferOffer *offers, guint n_offers, GError **error)
+{
   g_autoptr (SkTransfer) row = sk_transfers_new_row (self, who->user, who->uid, SK_CROSS_EXPORT, kind);
   g_autoptr (GPtrArray) items = NULL;
   if (!sk_transfers_check_text (purpose, error)
       || !(items = sk_transfers_make_items (row->id, offers, MIN (n_offers, SK_TRANSFER_ITEMS_MAX),
                                             row->created, &row->bytes, error))
-      || !sk_transfers_check_new (self, who->uid, n_offers, row->bytes, error))
+      || !sk_transfers_check_new (self, who->uid, n_offers, row->bytes, error)
+      || !find_matter (self, who, matter, row, error))
     return NULL;
   sk_set_text (&row->purpose, purpose);
   row->count = n_offers;
@@ -362,23 +395,45 @@ sk_transfers_delivered (SkTransfers *self, const SkIdentity *who, const char *id
   return sk_live_transfer_set_state (t, SK_TRANSFER_DELIVERED, who->user, NULL, error);
 }
 
+/* Its sender, or where it belongs to a matter a colleague: nothing crosses by that. */
 gboolean
 sk_transfers_withdraw (SkTransfers *self, const SkIdentity *who, const char *id, GError **error)
 {
-  SkLiveTransfer *t = sk_transfers_find_own (self, who, id, error);
-  return t
-         && sk_live_transfer_end (t, SK_TRANSFER_CANCELLED, who->user, "withdrawn", "Its sender withdrew it.",
-                                  "送信者が取り下げました。", error);
+  SkLiveTransfer *t = sk_transfers_find (self, id);
+  const gboolean own = t && is_own (who, t->row);
+  if (!t || (!own && !sk_transfer_is_colleagues (self, who, t->row)))
+    {
+      not_found (error, id);
+      return FALSE;
+    }
+  return own ? sk_live_transfer_end (t, SK_TRANSFER_CANCELLED, who->user, "withdrawn",
+                                     "Its sender withdrew it.", "送信者が取り下げました。", error)
+             : sk_live_transfer_end (t, SK_TRANSFER_CANCELLED, who->user, "withdrawn",
+                                     "A colleague withdrew it.", "同じ所属の職員が取り下げました。", error);
 }
 
 /* -- looking ------------------------------------------------------------------------------------------------
  */
 
-/* Sender, administrators, and whoever may decide. */
+static gboolean
+has_decided (SkTransfers *self, const SkIdentity *who, const char *id)
+{
+  SkLiveTransfer *t = sk_transfers_find (self, id);
+  g_autoptr (GPtrArray) stored = t ? NULL : sk_store_decisions (self->parts.store, id, NULL);
+  if (t)
+    return sk_live_transfer_was_decided_by (t, who->user);
+  for (guint i = 0; stored && i < stored->len; i++)
+    if (strcmp (((SkDecision *) stored->pdata[i])->user, who->user) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Sender, administrators, whoever may decide or has, and colleagues where it belongs to a matter. */
 static gboolean
 may_see (SkTransfers *self, const SkIdentity *who, const SkTransfer *row)
 {
-  return is_own (who, row) || who->admin || sk_transfers_may_decide (self, who, row->id, NULL);
+  return is_own (who, row) || who->admin || sk_transfers_may_decide (self, who, row->id, NULL)
+         || has_decided (self, who, row->id) || sk_transfer_is_colleagues (self, who, row);
 }
 
 SkTransfer *
@@ -443,22 +498,44 @@ sk_transfers_decisions (SkTransfers *self, const char *id, GError **error)
   return sk_store_decisions (self->parts.store, id, error);
 }
 
+static gboolean
+write_comment (SkTransfers *self, const SkTransfer *row, const SkComment *comment, GError **error)
+{
+  g_autoptr (JsonObject) details = json_object_new ();
+  g_autofree char *sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, comment->text, -1);
+  json_object_set_string_member (details, "comment", comment->id);
+  json_object_set_string_member (details, "sha256", sum);
+  if (!sk_store_begin (self->parts.store, error))
+    return FALSE;
+  if (sk_store_put_comment (self->parts.store, comment, error)
+      && sk_transfers_record (self, row, "transfer.commented", comment->user, json_object_ref (details),
+                              error)
+      && sk_store_commit (self->parts.store, error))
+    return TRUE;
+  sk_store_rollback (self->parts.store);
+  return FALSE;
+}
+
 gboolean
 sk_transfers_comment (SkTransfers *self, const SkIdentity *who, const char *id, const char *text,
                       GError **error)
 {
   g_autoptr (SkTransfer) row = sk_transfers_get (self, who, id, error);
-  if (!row || !sk_transfers_check_text (text, error))
+  g_autoptr (GPtrArray) before = row ? sk_store_comments (self->parts.store, id, error) : NULL;
+  if (!before || !sk_transfers_check_comment (text, before->len, error))
     return FALSE;
   g_autoptr (SkComment) comment = g_new0 (SkComment, 1);
   comment->id = g_uuid_string_random ();
   comment->transfer = g_strdup (row->id);
+  comment->matter = g_strdup (row->matter);
   comment->user = g_strdup (who->user);
   comment->text = g_strdup (text);
-  comment->created = sk_transfers_now ();
-  if (!sk_store_put_comment (self->parts.store, comment, error))
+  comment->created = sk_transfers_now (self);
+  if (!write_comment (self, row, comment, error))
     return FALSE;
   g_signal_emit_by_name (self, "changed", row->id);
+  if (*row->matter)
+    g_signal_emit_by_name (self, "matter-changed", row->matter);
   return TRUE;
 }
 
@@ -532,13 +609,14 @@ sk_transfers_new (const SkTransfersParts *parts, GError **error)
   g_autoptr (SkTransfers) self = g_object_new (SK_TYPE_TRANSFERS, NULL);
   g_autoptr (GError) policy_error = NULL;
   self->parts = *parts;
+  self->clock = parts->clock ? parts->clock : sk_clock_system ();
   self->policy_dir = g_strdup (parts->policy_dir);
   self->organisation = g_strdup (parts->organisation);
   if (!sk_transfers_reload_policy (self, &policy_error))
     sk_err (NULL, "%s", policy_error->message);
   if (!load (self, error))
     return NULL;
-  self->tick_timer = g_timeout_add_seconds (SK_TRANSFER_TICK_SECONDS, on_tick, self);
+  sk_timer_set (self->clock, &self->tick_timer, SK_TRANSFER_TICK_SECONDS * 1000, on_tick, self);
   return g_steal_pointer (&self);
 }
 
@@ -548,7 +626,8 @@ sk_transfers_dispose (GObject *object)
   SkTransfers *self = SK_TRANSFERS (object);
   self->closing = TRUE;
   g_clear_handle_id (&self->pump_timer, g_source_remove);
-  g_clear_handle_id (&self->tick_timer, g_source_remove);
+  if (self->clock)
+    sk_timer_clear (self->clock, &self->tick_timer);
   g_queue_clear (&self->waiting);
   g_queue_clear (&self->approved);
   g_hash_table_remove_all (self->guests);
@@ -563,6 +642,7 @@ sk_transfers_finalize (GObject *object)
   g_hash_table_unref (self->guests);
   g_hash_table_unref (self->live);
   g_hash_table_unref (self->recent);
+  g_hash_table_unref (self->previews);
   g_clear_pointer (&self->policy, sk_policy_set_free);
   g_free (self->policy_dir);
   g_free (self->organisation);
@@ -577,6 +657,8 @@ sk_transfers_class_init (SkTransfersClass *klass)
   G_OBJECT_CLASS (klass)->finalize = sk_transfers_finalize;
   g_signal_new ("changed", SK_TYPE_TRANSFERS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
                 G_TYPE_STRING);
+  g_signal_new ("matter-changed", SK_TYPE_TRANSFERS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                G_TYPE_STRING);
 }
 
 static void
@@ -585,6 +667,7 @@ sk_transfers_init (SkTransfers *self)
   self->live = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, live_transfer_free);
   self->guests = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sk_transfers_guest_free);
   self->recent = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
+  self->previews = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_queue_init (&self->waiting);
   g_queue_init (&self->approved);
 }

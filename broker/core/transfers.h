@@ -9,6 +9,7 @@
  * and comes back. Errors: SK_ERROR_NOT_FOUND also for what the asker may not know of. */
 #pragma once
 #include "audit/audit.h"
+#include "core/clock.h"
 #include "core/guest-files.h"
 #include "core/manager.h"
 #include "core/people.h"
@@ -44,11 +45,13 @@ typedef struct
   const char *policy_dir;
   const char *organisation; /* of people who have none */
   guint inspections;        /* at once */
+  SkClock *clock;           /* NULL: the system's */
 } SkTransfersParts;
 
 #define SK_TYPE_TRANSFERS (sk_transfers_get_type ())
 G_DECLARE_FINAL_TYPE (SkTransfers, sk_transfers, SK, TRANSFERS, GObject)
-/* Signal "changed" (const char *id): a transfer of that id has another state. */
+/* Signals "changed" (const char *id): a transfer of that id has another state, or something was said about
+ * it; "matter-changed" (const char *id). */
 
 /* Goes on with what an earlier core left. A policy set that cannot be read is no error: nothing crosses then,
  * and sk_transfers_policy_error() says why. */
@@ -66,6 +69,10 @@ typedef struct
 /* An export: receiving. The id is the caller's. */
 char *sk_transfers_create (SkTransfers *, const SkIdentity *who, SkKind kind, const char *purpose,
                            const SkTransferOffer *items, guint n_items, GError **error);
+/* The same, as a part of a matter (matters.h: number or title; "" = none). */
+char *sk_transfers_create_in (SkTransfers *, const SkIdentity *who, SkKind kind, const char *purpose,
+                              const char *matter, const SkTransferOffer *items, guint n_items,
+                              GError **error);
 /* A place to write one item's content to, from any thread, from `offset` on (what is there already). Then, in
  * the main thread: sk_transfers_uploaded() with what finishing it gave, or sk_transfers_upload_broke() with
  * how much is there; the writer is the caller's to free. */
@@ -105,6 +112,25 @@ gboolean sk_transfers_comment (SkTransfers *, const SkIdentity *who, const char 
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *sk_transfers_comments (SkTransfers *, const SkIdentity *who, const char *id, GError **error);
 
+/* What a person sees before they decide, made by an inspector of what was built anew, never of the original:
+ * for who may decide now or has, for the sender of an export, for the receiver once it is released. Being
+ * shown is in the trail before. Only while it is held, approved, releasing or delivered. */
+typedef struct
+{
+  char *name;      /* as it will arrive */
+  char *type;      /* "text/plain" (UTF-8, numbers of people masked) or "image/png" */
+  GBytes *content; /* at most SK_INSPECT_PREVIEW_MAX */
+  gboolean cut;    /* there is more of the text */
+} SkPreview;
+void sk_preview_free (SkPreview *);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkPreview, sk_preview_free)
+/* Previews at once, of all and of one person: inspections go before. More: SK_ERROR_FULL. */
+#define SK_PREVIEWS_MAX 2
+#define SK_PREVIEWS_PER_USER 1
+void sk_transfers_preview_async (SkTransfers *, const SkIdentity *who, const char *id, guint item,
+                                 GCancellable *, GAsyncReadyCallback, gpointer);
+SkPreview *sk_transfers_preview_finish (SkTransfers *, GAsyncResult *, GError **error);
+
 /* -- looking -----------------------------------------------------------------------------------------------
  */
 
@@ -124,6 +150,28 @@ const SkTransfer *sk_transfers_peek (SkTransfers *, const char *id);
 GPtrArray *sk_transfers_items (SkTransfers *, const char *id, GError **error);
 gint64 sk_transfers_received (SkTransfers *, const SkTransferItem *item);
 GPtrArray *sk_transfers_decisions (SkTransfers *, const char *id, GError **error);
+/* How the approval of one stands. */
+typedef struct
+{
+  char *user;
+  char *name;        /* as the personnel list writes it; "" = it does not */
+  char *in_place_of; /* whose deputy; NULL = in their own right */
+  gboolean done;     /* has said yes in this stage */
+} SkDecider;
+typedef struct
+{
+  GPtrArray *who;      /* SkDecider: today's, by user; empty unless it is held */
+  guint stage, stages; /* the one that is due, from 1 */
+  guint need, given;   /* voices in this stage: a person, or for them their deputy, has one */
+  gint64 until;        /* it expires then; 0 = never, or it is not held */
+  gint64 escalates;    /* others are asked too from then on; 0 = never, or they are already */
+  gint64 escalated;    /* since when they are; 0 = not */
+} SkApproval;
+SkApproval *sk_transfers_approval (SkTransfers *, const SkTransfer *transfer);
+void sk_approval_free (SkApproval *);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkApproval, sk_approval_free)
+/* Whether this person is one of those whom it waits, or waited, for. */
+gboolean sk_transfers_concerns (SkTransfers *, const SkIdentity *who, const char *id);
 /* Names of those who can decide now; NULL-terminated. */
 char **sk_transfers_deciders (SkTransfers *, const SkTransfer *transfer, guint *ret_stages);
 

@@ -161,6 +161,28 @@ write_head (SkRebuild *r, const Head *h, gsize row)
 }
 
 gboolean
+sk_bmp_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret)
+{
+  Head h = { 0 };
+  *ret = (SkImage){ 0 };
+  if (!read_head (r, &h, untrusted, length) || !sk_image_init (ret, r, h.width, h.height, 3))
+    return FALSE;
+  for (gsize y = 0; y < h.height; y++)
+    {
+      const guint8 *row = untrusted + h.pixels + h.row * (h.top_down ? y : h.height - 1 - y);
+      guint8 *to = ret->pixels + y * ret->stride;
+      for (gsize x = 0; x < h.width; x++, to += 3)
+        {
+          const guint rgb = pixel (&h, row, x);
+          to[0] = (guint8) (rgb >> 16);
+          to[1] = (guint8) (rgb >> 8);
+          to[2] = (guint8) rgb;
+        }
+    }
+  return TRUE;
+}
+
+gboolean
 sk_bmp_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length)
 {
   Head h = { 0 };

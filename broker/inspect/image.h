@@ -22,6 +22,16 @@ gboolean sk_image_init (SkImage *image, SkRebuild *r, guint64 width, guint64 hei
 void sk_image_clear (SkImage *image);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SkImage, sk_image_clear)
 
+/* By the formats: pixels out, for who wants no more than those; the picture is to be cleared in either case.
+ */
+gboolean
+sk_png_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+sk_jpeg_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+sk_bmp_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sk_png_encode (SkRebuild *r, const SkImage *image) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The sizes and one row (width * channels bytes) of the picture as EXIF's orientation 1 to 8 has it seen. */
 guint sk_image_width (const SkImage *image, guint orientation);
 guint sk_image_height (const SkImage *image, guint orientation);

@@ -313,7 +313,8 @@ sk_inspector_run_finish (SkInspector *self, GAsyncResult *result, GError **error
 guint64
 sk_inspector_out_max (const SkInspectJob *job)
 {
-  return sk_inspect_out_max (job->bytes_max);
+  const int kind = sk_inspect_kind_from_word (job->kind);
+  return sk_inspect_out_max_of (kind < 0 ? SK_INSPECT_FILE : (SkInspectKind) kind, job->bytes_max);
 }
 
 /* -- all of them ------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkInspection, sk_inspection_free)
 
 typedef struct
 {
-  const char *kind; /* file text image url print */
+  const char *kind; /* file text image url print; preview: what people look at before they decide */
   const char *profile;
   const char *name; /* as its sender calls it, untrusted; NULL: it has none */
   guint64 bytes_max;

@@ -28,3 +28,14 @@ sk_inspect_out_max (guint64 bytes_max)
 {
   return MIN (bytes_max, SK_INSPECT_BYTES_MAX) * 4 + (1 << 20);
 }
+/* A preview is a PNG picture with sides of at most so many pixels, or so many bytes of text. */
+#define SK_PREVIEW_SIDE_MAX 1600u
+#define SK_PREVIEW_TEXT_MAX (64u << 10)
+/* A preview's pixels do not depend on how hard they were squeezed before: 1600 x 1600 of four bytes, and what
+ * PNG adds to noise. */
+#define SK_INSPECT_PREVIEW_MAX (G_GUINT64_CONSTANT (11) << 20)
+static inline guint64
+sk_inspect_out_max_of (SkInspectKind kind, guint64 bytes_max)
+{
+  return kind == SK_INSPECT_PREVIEW ? SK_INSPECT_PREVIEW_MAX : sk_inspect_out_max (bytes_max);
+}

@@ -248,6 +248,15 @@ encode (Job *job)
 }
 
 gboolean
+sk_jpeg_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret)
+{
+  Job job = { .r = r, .data = untrusted, .length = length, .orientation = 1 };
+  const gboolean ok = decode (&job);
+  *ret = job.image;
+  return ok;
+}
+
+gboolean
 sk_jpeg_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length)
 {
   Job job = { .r = r, .data = untrusted, .length = length, .orientation = 1 };

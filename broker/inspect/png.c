@@ -96,8 +96,7 @@ on_read (png_structp png, png_bytep into, size_t n)
 static void
 on_write (png_structp png, png_bytep bytes, size_t n)
 {
-  Job *job = png_get_io_ptr (png);
-  if (!sk_rebuild_write (job->r, bytes, n))
+  if (!sk_rebuild_write (png_get_io_ptr (png), bytes, n))
     png_error (png, "it cannot be written");
 }
 
@@ -164,14 +163,13 @@ decode (Job *job)
 }
 
 static void
-write_pixels (png_structp png, png_infop info, Job *job)
+write_pixels (png_structp png, png_infop info, const SkImage *image, SkRebuild *r)
 {
-  const SkImage *image = &job->image;
   const int type = image->channels == 1   ? PNG_COLOR_TYPE_GRAY
                    : image->channels == 3 ? PNG_COLOR_TYPE_RGB
                                           : PNG_COLOR_TYPE_RGBA;
   png_set_user_limits (png, SK_IMAGE_SIDE_MAX, SK_IMAGE_SIDE_MAX);
-  png_set_write_fn (png, job, on_write, on_flush);
+  png_set_write_fn (png, r, on_write, on_flush);
   png_set_compression_level (png, LEVEL);
   png_set_IHDR (png, info, image->width, image->height, 8, type, PNG_INTERLACE_NONE,
                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
@@ -181,17 +179,26 @@ write_pixels (png_structp png, png_infop info, Job *job)
   png_write_end (png, NULL);
 }
 
-static gboolean
-encode (Job *job)
+gboolean
+sk_png_encode (SkRebuild *r, const SkImage *image)
 {
   png_structp png = png_create_write_struct (PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
   png_infop info = png ? png_create_info_struct (png) : NULL;
   if (info && setjmp (png_jmpbuf (png)) == 0)
-    write_pixels (png, info, job);
+    write_pixels (png, info, image, r);
   else
-    sk_rebuild_refuse (job->r, SK_REASON_IMAGE_LARGE);
+    sk_rebuild_refuse (r, SK_REASON_IMAGE_LARGE);
   png_destroy_write_struct (&png, &info);
-  return job->r->reason == SK_REASON_NONE;
+  return r->reason == SK_REASON_NONE;
+}
+
+gboolean
+sk_png_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret)
+{
+  Job job = { .r = r, .data = untrusted, .length = length };
+  const gboolean ok = decode (&job);
+  *ret = job.image;
+  return ok;
 }
 
 gboolean
@@ -203,7 +210,7 @@ sk_png_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length)
   const guint hidden = ok ? sk_image_clear_hidden (&job.image) : 0;
   if (hidden > 0)
     sk_rebuild_found (r, SK_FOUND_HIDDEN_PIXELS, hidden, NULL);
-  ok = ok && encode (&job);
+  ok = ok && sk_png_encode (r, &job.image);
   sk_image_clear (&job.image);
   return ok;
 }

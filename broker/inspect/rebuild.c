@@ -157,6 +157,7 @@ is_of_kind (SkInspectKind kind, SkInspectType type)
   switch (kind)
     {
     case SK_INSPECT_FILE:
+    case SK_INSPECT_PREVIEW:
       return TRUE;
     case SK_INSPECT_TEXT:
     case SK_INSPECT_URL:
@@ -176,6 +177,8 @@ rebuild_as (SkRebuild *r, const guint8 *untrusted, gsize length)
   r->result_type = r->type;
   if (r->kind == SK_INSPECT_URL)
     return sk_url_rebuild (r, untrusted, length);
+  if (r->kind == SK_INSPECT_PREVIEW)
+    return sk_preview (r, untrusted, length);
   switch (r->type)
     {
     case SK_TYPE_TEXT:

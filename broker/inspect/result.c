@@ -186,6 +186,8 @@ is_possible (SkInspectKind kind, SkInspectType type, SkInspectType result)
       return result == type && picture;
     case SK_INSPECT_URL:
       return type == SK_TYPE_TEXT && result == SK_TYPE_URL;
+    case SK_INSPECT_PREVIEW:
+      return (picture && result == SK_TYPE_PNG) || (type == SK_TYPE_TEXT && result == SK_TYPE_TEXT);
     case SK_INSPECT_PRINT:
     case _SK_INSPECT_KIND_LAST:
       break;
@@ -218,7 +220,7 @@ sk_inspection_from_answer (const SkMessage *m, SkInspectKind kind, const char *n
     return broken (error, "it contradicts itself");
   /* one byte more than allowed is how it finds out */
   if (m->n[1] > MIN (bytes_max, SK_INSPECT_BYTES_MAX) + (passed ? 0 : 1)
-      || m->n[2] > sk_inspect_out_max (bytes_max) || (passed && (m->n[1] == 0 || m->n[2] == 0)))
+      || m->n[2] > sk_inspect_out_max_of (kind, bytes_max) || (passed && (m->n[1] == 0 || m->n[2] == 0)))
     return broken (error, "impossible sizes");
   g_autoptr (SkInspection) i = inspection_new ((SkInspectType) type, (SkInspectType) result);
   i->bytes_in = m->n[1];

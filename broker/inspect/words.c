@@ -1,7 +1,8 @@
 #include "inspect/words.h"
 #include <string.h>
 
-const char *const sk_inspect_kinds[_SK_INSPECT_KIND_LAST] = { "file", "text", "image", "url", "print" };
+const char *const sk_inspect_kinds[_SK_INSPECT_KIND_LAST]
+    = { "file", "text", "image", "url", "print", "preview" };
 
 /* A text keeps only endings that nothing executes or renders: no html, svg, bat, js. */
 const SkInspectTypeInfo sk_inspect_types[_SK_TYPE_LAST] = {

@@ -11,6 +11,7 @@ typedef enum
   SK_INSPECT_IMAGE,
   SK_INSPECT_URL,
   SK_INSPECT_PRINT,
+  SK_INSPECT_PREVIEW, /* of what was built anew: for eyes, never to be handed on */
   _SK_INSPECT_KIND_LAST
 } SkInspectKind;
 

@@ -71,7 +71,7 @@ sk_inspect_work (SkRebuild *r, guint64 bytes_max, int take_in_fd, int take_out_f
   *ret_bytes_in = length;
   r->write = write_all;
   r->data = &out;
-  r->out_max = sk_inspect_out_max (bytes_max);
+  r->out_max = sk_inspect_out_max_of (r->kind, bytes_max);
   if (r->reason == SK_REASON_NONE && !sk_rebuild (r, untrusted, length))
     sk_rebuild_refuse (r, SK_REASON_CUT_OFF); /* only where a format forgot to say why */
   r->data = NULL;

@@ -127,6 +127,24 @@ const char *const sk_migrations[] = {
   "CREATE TABLE delegations (id TEXT PRIMARY KEY NOT NULL, user TEXT NOT NULL, deputy TEXT NOT NULL,"
   "  reason TEXT NOT NULL, author TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,"
   "  created INTEGER NOT NULL);",
+
+  /* 10: matters; whose place a deputy took; when somebody else was asked too. What is said about a whole
+   * matter is about no transfer, so that comments refer to none. */
+  "CREATE TABLE matters (id TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL, section TEXT NOT NULL,"
+  "  organisation TEXT NOT NULL, author TEXT NOT NULL, state TEXT NOT NULL, created INTEGER NOT NULL,"
+  "  changed INTEGER NOT NULL);"
+  "CREATE INDEX matters_section ON matters (organisation, section);"
+  "CREATE INDEX transfers_matter ON transfers (matter) WHERE matter <> '';"
+  "ALTER TABLE transfers ADD COLUMN escalated INTEGER NOT NULL DEFAULT 0;"
+  "ALTER TABLE decisions ADD COLUMN in_place_of TEXT NOT NULL DEFAULT '';"
+  "CREATE TABLE comments_new (id TEXT PRIMARY KEY NOT NULL, transfer TEXT NOT NULL, matter TEXT NOT NULL,"
+  "  user TEXT NOT NULL, text TEXT NOT NULL, created INTEGER NOT NULL);"
+  "INSERT INTO comments_new SELECT id, transfer, '', user, text, created FROM comments;"
+  "DROP TABLE comments;"
+  "ALTER TABLE comments_new RENAME TO comments;"
+  "CREATE INDEX decisions_of_user ON decisions (user);"
+  "CREATE INDEX comments_of ON comments (transfer);"
+  "CREATE INDEX comments_of_matter ON comments (matter) WHERE matter <> '';",
 };
 
 guint

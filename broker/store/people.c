@@ -58,6 +58,8 @@ replace (SkStore *store, GPtrArray *people, GError **error)
 gboolean
 sk_store_replace_people (SkStore *store, GPtrArray *people, GError **error)
 {
+  if (!sqlite3_get_autocommit (sk_store_handle (store)))
+    return replace (store, people, error);
   if (!sk_store_begin (store, error))
     return FALSE;
   if (replace (store, people, error) && sk_store_commit (store, error))

@@ -38,7 +38,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkDelegation, sk_delegation_free)
 
 GPtrArray *sk_store_people (SkStore *, GError **error);
 GPtrArray *sk_store_delegations (SkStore *, GError **error);
-/* The whole list at once, or nothing of it (SkPerson). */
+/* The whole list at once, or nothing of it (SkPerson): a transaction of its own, or the one that was begun.
+ */
 gboolean sk_store_replace_people (SkStore *, GPtrArray *people, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_store_put_delegation (SkStore *, const SkDelegation *, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_store_delete_delegation (SkStore *, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;

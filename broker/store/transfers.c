@@ -46,6 +46,7 @@ const SkField sk_transfer_fields[] = {
   SECRET_ROW (SkTransfer, stages, SK_FIELD_STRING),
   SECRET_ROW (SkTransfer, stage, SK_FIELD_UINT),
   SECRET_ROW (SkTransfer, stage_since, SK_FIELD_INT64),
+  SECRET_ROW (SkTransfer, escalated, SK_FIELD_INT64),
   SECRET_ROW (SkTransfer, due, SK_FIELD_INT64),
   ROW (SkTransfer, retention_days, SK_FIELD_UINT),
   ROW (SkTransfer, review, SK_FIELD_BOOL),
@@ -77,16 +78,25 @@ const SkField sk_transfer_item_fields[] = {
 };
 
 const SkField sk_decision_fields[] = {
-  SECRET_ROW (SkDecision, id, SK_FIELD_STRING), SECRET_ROW (SkDecision, transfer, SK_FIELD_STRING),
-  ROW (SkDecision, stage, SK_FIELD_UINT),       ROW (SkDecision, user, SK_FIELD_STRING),
-  WORD_ROW (SkDecision, verdict, verdicts),     ROW (SkDecision, comment, SK_FIELD_STRING),
-  ROW (SkDecision, created, SK_FIELD_INT64),    { NULL },
+  SECRET_ROW (SkDecision, id, SK_FIELD_STRING),
+  SECRET_ROW (SkDecision, transfer, SK_FIELD_STRING),
+  ROW (SkDecision, stage, SK_FIELD_UINT),
+  ROW (SkDecision, user, SK_FIELD_STRING),
+  WORD_ROW (SkDecision, verdict, verdicts),
+  ROW (SkDecision, comment, SK_FIELD_STRING),
+  ROW (SkDecision, in_place_of, SK_FIELD_STRING),
+  ROW (SkDecision, created, SK_FIELD_INT64),
+  { NULL },
 };
 
 const SkField sk_comment_fields[] = {
-  ROW (SkComment, id, SK_FIELD_STRING),     SECRET_ROW (SkComment, transfer, SK_FIELD_STRING),
-  ROW (SkComment, user, SK_FIELD_STRING),   ROW (SkComment, text, SK_FIELD_STRING),
-  ROW (SkComment, created, SK_FIELD_INT64), { NULL },
+  ROW (SkComment, id, SK_FIELD_STRING),
+  ROW (SkComment, transfer, SK_FIELD_STRING),
+  ROW (SkComment, matter, SK_FIELD_STRING),
+  ROW (SkComment, user, SK_FIELD_STRING),
+  ROW (SkComment, text, SK_FIELD_STRING),
+  ROW (SkComment, created, SK_FIELD_INT64),
+  { NULL },
 };
 
 SK_DEFINE_ROW (SkTransfer, transfer)
@@ -207,6 +217,27 @@ GPtrArray *
 sk_store_comments (SkStore *store, const char *transfer, GError **error)
 {
   return of_transfer (store, &sk_table_comments, transfer, error);
+}
+
+GPtrArray *
+sk_store_transfers_of_matter (SkStore *store, const char *matter, guint count, GError **error)
+{
+  g_autofree char *limit = g_strdup_printf ("%u", count);
+  const char *const values[] = { matter, limit, NULL };
+  return sk_store_list_rows (store, &sk_table_transfers,
+                             "WHERE rowid IN (SELECT rowid FROM transfers WHERE matter = ? AND matter <> '' "
+                             "ORDER BY created DESC LIMIT CAST (? AS INTEGER))",
+                             values, error);
+}
+
+GPtrArray *
+sk_store_comments_of_matter (SkStore *store, const char *matter, GError **error)
+{
+  const char *const values[] = { matter, matter, NULL };
+  return sk_store_list_rows (
+      store, &sk_table_comments,
+      "WHERE matter = ? OR transfer IN (SELECT id FROM transfers WHERE matter = ? AND matter <> '')", values,
+      error);
 }
 
 gboolean

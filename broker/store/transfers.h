@@ -43,6 +43,7 @@ typedef struct
   char *stages;                 /* JSON: who has to decide; "" = nobody */
   guint stage;                  /* the one that is due, from 0 */
   gint64 stage_since;           /* when it became due */
+  gint64 escalated;             /* since when those behind the approvers may decide too; 0 = not */
   gint64 due;                   /* a held one expires then; 0 = never */
   guint retention_days;         /* its content is kept so long after its end */
   gboolean review;              /* somebody is to look at it later */
@@ -82,13 +83,15 @@ typedef struct
   char *user;
   SkVerdict verdict;
   char *comment;
+  char *in_place_of; /* whose deputy they were; "" or NULL = their own */
   gint64 created;
 } SkDecision;
 
 typedef struct
 {
-  char *id; /* uuid */
-  char *transfer;
+  char *id;       /* uuid */
+  char *transfer; /* "" = about the whole matter */
+  char *matter;   /* that it was said about; "" = about a transfer alone */
   char *user;
   char *text;
   gint64 created;
@@ -128,6 +131,10 @@ GPtrArray *sk_store_transfers (SkStore *, const char *user, const char *directio
 GPtrArray *sk_store_transfer_items (SkStore *, const char *transfer, GError **);
 GPtrArray *sk_store_decisions (SkStore *, const char *transfer, GError **);
 GPtrArray *sk_store_comments (SkStore *, const char *transfer, GError **);
+/* Of a matter (store/matters.h): its transfers, oldest first, at most `count` of the newest; what was said
+ * about it and about them, in order. */
+GPtrArray *sk_store_transfers_of_matter (SkStore *, const char *matter, guint count, GError **);
+GPtrArray *sk_store_comments_of_matter (SkStore *, const char *matter, GError **);
 /* Whether an item of a transfer whose content is kept, other than this one, has this blob. */
 gboolean sk_store_blob_is_used (SkStore *, const char *blob, const char *other_than_transfer,
                                 gboolean *ret_used, GError **) G_GNUC_WARN_UNUSED_RESULT;
