@@ -120,26 +120,44 @@ may_hear (const Listener *listener, guint uid, const char *type)
   return who->admin || (uid != SK_EVENT_NOBODY && who->uid == uid);
 }
 
+/* Takes the event over. */
+static GBytes *
+event_to_bytes (JsonObject *take_event)
+{
+  g_autoptr (JsonObject) event = take_event;
+  const char *type = sk_json_get_string (event, "type", "");
+  json_object_set_int_member (event, "time", g_get_real_time ());
+  g_autoptr (JsonNode) node = json_node_init_object (json_node_alloc (), event);
+  g_autofree char *json = sk_json_to_string (node, FALSE);
+  char *text = g_strdup_printf ("event: %s\ndata: %s\n\n", type, json);
+  return g_bytes_new_take (text, strlen (text));
+}
+
 void
 sk_events_emit (SkEvents *hub, guint uid, JsonObject *event)
 {
-  const char *type = sk_json_get_string (event, "type", "");
-  g_autoptr (JsonNode) node = NULL;
-  g_autofree char *json = NULL;
-  g_autoptr (GBytes) bytes = NULL;
-
-  json_object_set_int_member (event, "time", g_get_real_time ());
-  node = json_node_init_object (json_node_alloc (), event);
-  json = sk_json_to_string (node, FALSE);
-  char *text = g_strdup_printf ("event: %s\ndata: %s\n\n", type, json);
-  bytes = g_bytes_new_take (text, strlen (text));
+  g_autofree char *type = g_strdup (sk_json_get_string (event, "type", ""));
+  g_autoptr (GBytes) bytes = event_to_bytes (event);
   for (guint i = hub->listeners->len; i > 0; i--)
     {
       Listener *listener = g_ptr_array_index (hub->listeners, i - 1);
       if (may_hear (listener, uid, type))
         push (listener, bytes);
     }
-  json_object_unref (event);
+}
+
+void
+sk_events_emit_to (SkEvents *hub, SkEventsFor is_for, gpointer data, JsonObject *event)
+{
+  g_autofree char *type = g_strdup (sk_json_get_string (event, "type", ""));
+  g_autoptr (GBytes) bytes = event_to_bytes (event);
+  for (guint i = hub->listeners->len; i > 0; i--)
+    {
+      Listener *listener = g_ptr_array_index (hub->listeners, i - 1);
+      if ((!listener->types || g_strv_contains ((const char *const *) listener->types, type))
+          && is_for (listener->request->who, data))
+        push (listener, bytes);
+    }
 }
 
 static gboolean

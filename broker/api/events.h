@@ -20,5 +20,9 @@ void sk_events_free (SkEvents *events);
 #define SK_EVENT_NOBODY G_MAXUINT
 void sk_events_emit (SkEvents *events, guint uid, JsonObject *event);
 
+/* To whom it is for and to nobody else, administrators included. */
+typedef gboolean (*SkEventsFor) (const SkIdentity *who, gpointer data);
+void sk_events_emit_to (SkEvents *events, SkEventsFor is_for, gpointer data, JsonObject *event);
+
 void sk_events_listen (SkEvents *events, SkRequest *request);
 guint sk_events_count (SkEvents *events);

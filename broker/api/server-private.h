@@ -45,7 +45,7 @@ struct _SkApiServer
   SkImageBuild *build; /* NULL: none runs */
   SkRecordings *recordings;
   SkTransfers *transfers; /* a reference; NULL: none */
-  gulong transfers_handler;
+  gulong transfers_handler, matters_handler;
   SkPeople *people; /* borrowed */
   SkAudit *audit;   /* borrowed */
   char *build_image, *agent, *images_dir;

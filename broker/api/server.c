@@ -409,6 +409,12 @@ on_transfer_changed (SkTransfers *transfers, const char *id, gpointer server)
   sk_api_transfer_changed (server, id);
 }
 
+static void
+on_matter_changed (SkTransfers *transfers, const char *id, gpointer server)
+{
+  sk_api_matter_changed (server, id);
+}
+
 /* -- life ----------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -497,6 +503,9 @@ sk_api_server_new_test (SkManager *manager, const SkApiOptions *options, const S
   if (server->transfers)
     server->transfers_handler
         = g_signal_connect (server->transfers, "changed", G_CALLBACK (on_transfer_changed), server);
+  if (server->transfers)
+    server->matters_handler
+        = g_signal_connect (server->transfers, "matter-changed", G_CALLBACK (on_matter_changed), server);
   server->manager_handler = g_signal_connect (manager, "event", G_CALLBACK (on_manager_event), server);
   return g_steal_pointer (&server);
 }
@@ -546,7 +555,10 @@ sk_api_server_free (SkApiServer *server)
   clear_source (&server->sweep);
   g_clear_signal_handler (&server->manager_handler, server->manager);
   if (server->transfers)
-    g_clear_signal_handler (&server->transfers_handler, server->transfers);
+    {
+      g_clear_signal_handler (&server->transfers_handler, server->transfers);
+      g_clear_signal_handler (&server->matters_handler, server->transfers);
+    }
   sk_api_images_stop (server);
   drop_connections (server);
   sk_operations_free (server->operations);

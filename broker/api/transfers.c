@@ -3,6 +3,7 @@
 #include "api/route.h"
 #include "api/server-private.h"
 #include "common/error.h"
+#include "core/matters.h"
 #include <string.h>
 
 static SkTransfers *
@@ -34,6 +35,7 @@ items_to_json (SkTransfers *transfers, const char *id)
       const SkTransferItem *item = items->pdata[i];
       JsonObject *object = sk_json_from_row (sk_transfer_item_fields, item);
       json_object_set_int_member (object, "index", item->position);
+      json_object_set_int_member (object, "number", item->position + 1);
       json_object_set_int_member (object, "size", item->bytes);
       json_object_set_int_member (object, "result_size", item->result_bytes);
       json_object_set_int_member (object, "received", sk_transfers_received (transfers, item));
@@ -44,23 +46,65 @@ items_to_json (SkTransfers *transfers, const char *id)
   return array;
 }
 
+static JsonArray *
+deciders_to_json (const SkApproval *a, gboolean names_only)
+{
+  JsonArray *array = json_array_new ();
+  for (guint i = 0; i < a->who->len; i++)
+    {
+      const SkDecider *d = a->who->pdata[i];
+      if (names_only && !d->done)
+        json_array_add_string_element (array, d->user);
+      if (names_only)
+        continue;
+      JsonObject *object = json_object_new ();
+      json_object_set_string_member (object, "user", d->user);
+      json_object_set_string_member (object, "name", d->name);
+      json_object_set_string_member (object, "in_place_of", d->in_place_of ? d->in_place_of : "");
+      json_object_set_boolean_member (object, "done", d->done);
+      json_array_add_object_element (array, object);
+    }
+  return array;
+}
+
+static JsonArray *
+decisions_to_json (SkTransfers *transfers, const char *id)
+{
+  g_autoptr (GPtrArray) decisions = sk_transfers_decisions (transfers, id, NULL);
+  JsonArray *array = json_array_new ();
+  for (guint i = 0; decisions && i < decisions->len; i++)
+    {
+      const SkDecision *d = decisions->pdata[i];
+      JsonObject *object = sk_json_from_row (sk_decision_fields, d);
+      json_object_set_int_member (object, "stage", d->stage + 1);
+      json_array_add_object_element (array, object);
+    }
+  return array;
+}
+
+/* Seconds until then, as this machine's clock has it; -1: no such time. */
+static gint64
+seconds_until (gint64 time)
+{
+  return time ? MAX (0, (time - g_get_real_time ()) / G_USEC_PER_SEC) : -1;
+}
+
 static JsonObject *
 approval_to_json (SkTransfers *transfers, const SkTransfer *row)
 {
-  guint stages = 0;
-  g_auto (GStrv) who = sk_transfers_deciders (transfers, row, &stages);
-  g_autoptr (GPtrArray) decisions = sk_transfers_decisions (transfers, row->id, NULL);
+  g_autoptr (SkApproval) a = sk_transfers_approval (transfers, row);
   JsonObject *object = json_object_new ();
-  JsonArray *names = json_array_new (), *said = json_array_new ();
-  for (char **name = who; *name; name++)
-    json_array_add_string_element (names, *name);
-  for (guint i = 0; decisions && i < decisions->len; i++)
-    json_array_add_object_element (said, sk_json_from_row (sk_decision_fields, decisions->pdata[i]));
-  json_object_set_int_member (object, "stage", row->stage);
-  json_object_set_int_member (object, "stages", stages);
-  json_object_set_int_member (object, "until", row->due);
-  json_object_set_array_member (object, "who", names);
-  json_object_set_array_member (object, "decisions", said);
+  json_object_set_int_member (object, "stage", a->stage);
+  json_object_set_int_member (object, "stages", a->stages);
+  json_object_set_int_member (object, "need", a->need);
+  json_object_set_int_member (object, "given", a->given);
+  json_object_set_int_member (object, "until", a->until);
+  json_object_set_int_member (object, "seconds_left", seconds_until (a->until));
+  json_object_set_int_member (object, "escalates", a->escalates);
+  json_object_set_int_member (object, "escalated", a->escalated);
+  json_object_set_array_member (object, "who", deciders_to_json (a, TRUE));
+  json_object_set_array_member (object, "people", deciders_to_json (a, FALSE));
+  json_object_set_array_member (object, "decisions", decisions_to_json (transfers, row->id));
   return object;
 }
 
@@ -144,12 +188,13 @@ sk_api_get_transfers (SkRequest *request)
 
 typedef struct
 {
-  char *kind, *reason;
+  char *kind, *reason, *matter;
 } SendBody;
 
 static const SkBodyField send_fields[] = {
   { "kind", SK_BODY_STRING, offsetof (SendBody, kind), 16 },
   { "reason", SK_BODY_STRING, offsetof (SendBody, reason), SK_TRANSFER_TEXT_MAX },
+  { "matter", SK_BODY_STRING, offsetof (SendBody, matter), SK_MATTER_TITLE_MAX },
   { NULL },
 };
 
@@ -158,6 +203,7 @@ send_body_clear (SendBody *body)
 {
   g_free (body->kind);
   g_free (body->reason);
+  g_free (body->matter);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SendBody, send_body_clear)
 
@@ -213,8 +259,8 @@ sk_api_post_transfers (SkRequest *request)
       if (body.kind && !sk_kind_from_word (body.kind, &kind))
         g_set_error_literal (&error, SK_ERROR, SK_ERROR_INVALID, "kind: file, text, image, url or print");
       else
-        id = sk_transfers_create (transfers, request->who, kind, body.reason ? body.reason : "", offers, n,
-                                  &error);
+        id = sk_transfers_create_in (transfers, request->who, kind, body.reason ? body.reason : "",
+                                     body.matter ? body.matter : "", offers, n, &error);
     }
   if (id)
     reply_transfer (request, id);
@@ -253,6 +299,110 @@ sk_api_post_delivered (SkRequest *request)
     reply_transfer (request, request->args[0]);
   else
     sk_request_reply_error (request, error);
+}
+
+typedef struct
+{
+  char *reason;
+} ResendBody;
+static const SkBodyField resend_fields[] = {
+  { "reason", SK_BODY_STRING, offsetof (ResendBody, reason), SK_TRANSFER_TEXT_MAX },
+  { NULL },
+};
+
+void
+sk_api_post_resend (SkRequest *request)
+{
+  SkTransfers *transfers = transfers_of (request);
+  GError *error = NULL;
+  ResendBody body = { NULL };
+  g_autofree char *id = NULL;
+  if (!transfers)
+    return;
+  if (sk_json_to_struct (request->body, resend_fields, &body, &error))
+    id = sk_transfers_resend (transfers, request->who, request->args[0], body.reason ? body.reason : "",
+                              &error);
+  if (id)
+    reply_transfer (request, id);
+  else
+    sk_request_reply_error (request, error);
+  g_free (body.reason);
+}
+
+/* -- a look at one ------------------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  SkRequest *request;
+  GCancellable *cancel;
+} Look;
+
+static JsonObject *
+preview_to_json (const SkPreview *p)
+{
+  JsonObject *object = json_object_new ();
+  gsize length;
+  const guint8 *data = g_bytes_get_data (p->content, &length);
+  json_object_set_string_member (object, "name", p->name);
+  json_object_set_string_member (object, "type", p->type);
+  json_object_set_boolean_member (object, "cut", p->cut);
+  if (strcmp (p->type, "text/plain") == 0)
+    {
+      /* The inspector says that it is UTF-8; whoever took it over says so too. */
+      g_autofree char *text = g_utf8_make_valid ((const char *) data, (gssize) length);
+      json_object_set_string_member (object, "text", text);
+    }
+  else
+    {
+      g_autofree char *base64 = g_base64_encode (data, length);
+      json_object_set_string_member (object, "data", base64);
+    }
+  return object;
+}
+
+static void
+on_previewed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Look *look = data;
+  GError *error = NULL;
+  g_autoptr (SkPreview) preview = sk_transfers_preview_finish (SK_TRANSFERS (source), result, &error);
+  if (g_cancellable_is_cancelled (look->cancel))
+    g_clear_error (&error);
+  else if (preview)
+    sk_request_reply_object (look->request, preview_to_json (preview));
+  else
+    sk_request_reply_error (look->request, error);
+  sk_request_unref (look->request);
+  g_object_unref (look->cancel);
+  g_free (look);
+}
+
+static void
+on_looker_gone (SkRequest *request, gpointer data)
+{
+  g_cancellable_cancel (((Look *) data)->cancel);
+}
+
+void
+sk_api_get_preview (SkRequest *request)
+{
+  SkTransfers *transfers = transfers_of (request);
+  guint64 item;
+  if (!transfers)
+    return;
+  if (!g_ascii_string_to_unsigned (request->args[1], 10, 0, SK_TRANSFER_ITEMS_MAX, &item, NULL))
+    {
+      sk_request_reply_error (request,
+                              g_error_new (SK_ERROR, SK_ERROR_NOT_FOUND, "item %s", request->args[1]));
+      return;
+    }
+  Look *look = g_new0 (Look, 1);
+  look->request = sk_request_ref (request);
+  look->cancel = g_cancellable_new ();
+  sk_request_wait (request, on_looker_gone, look);
+  sk_transfers_preview_async (transfers, request->who, request->args[0], (guint) item, look->cancel,
+                              on_previewed, look);
 }
 
 /* -- what is said about one ---------------------------------------------------------------------------------
@@ -373,6 +523,9 @@ decide_one (SkRequest *request, const char *untrusted_id, SkVerdict verdict, con
   return object;
 }
 
+/* Each is a few disk writes, and the main loop waits for them. */
+#define DECISIONS_AT_ONCE 1000
+
 static JsonArray *
 take_ids (SkRequest *request, GError **error)
 {
@@ -388,6 +541,12 @@ take_ids (SkRequest *request, GError **error)
     json_object_remove_member (body, "transfers");
   else
     g_set_error_literal (error, SK_ERROR, SK_ERROR_INVALID, "transfers: a list of ids");
+  if (!ids || json_array_get_length (ids) <= DECISIONS_AT_ONCE)
+    return g_steal_pointer (&ids);
+  g_clear_pointer (&ids, json_array_unref);
+  g_set_error (error, SK_ERROR, SK_ERROR_LIMIT,
+               SK_BOTH ("at most %d transfers in one call", "一度に判断できるのは %d 件までです"),
+               DECISIONS_AT_ONCE, DECISIONS_AT_ONCE);
   return g_steal_pointer (&ids);
 }
 
@@ -423,8 +582,38 @@ sk_api_post_approvals (SkRequest *request)
 /* -- events -------------------------------------------------------------------------------------------------
  */
 
-/* To its user; "approval" to everybody who listens and may decide is for administrators' eyes as well, and
- * says no more than that something waits. */
+typedef struct
+{
+  SkTransfers *transfers;
+  const char *id;
+} Asked;
+
+static gboolean
+is_asked (const SkIdentity *who, gpointer data)
+{
+  const Asked *asked = data;
+  return sk_transfers_concerns (asked->transfers, who, asked->id);
+}
+
+/* To those who decide: something waits, or does not any more. */
+static void
+tell_deciders (SkApiServer *server, const SkTransfer *row)
+{
+  const gboolean held = row->state == SK_TRANSFER_HELD;
+  if (!*row->stages
+      || (!held && row->state != SK_TRANSFER_APPROVED && row->state != SK_TRANSFER_DENIED
+          && row->state != SK_TRANSFER_CANCELLED && row->state != SK_TRANSFER_EXPIRED))
+    return;
+  Asked asked = { server->transfers, row->id };
+  JsonObject *event = json_object_new ();
+  json_object_set_string_member (event, "type", "approval");
+  json_object_set_string_member (event, "id", row->id);
+  json_object_set_string_member (event, "state", !held ? "over" : row->escalated ? "escalated" : "waiting");
+  json_object_set_string_member (event, "text", row->purpose);
+  json_object_set_string_member (event, "user", row->user);
+  sk_events_emit_to (server->events, is_asked, &asked, event);
+}
+
 void
 sk_api_transfer_changed (SkApiServer *server, const char *id)
 {
@@ -436,7 +625,11 @@ sk_api_transfer_changed (SkApiServer *server, const char *id)
   json_object_set_string_member (event, "id", id);
   json_object_set_string_member (event, "state", sk_transfer_state_word (row->state));
   json_object_set_string_member (event, "text", row->en);
+  json_object_set_string_member (event, "text_ja", row->ja);
   json_object_set_string_member (event, "direction", sk_cross_word (row->direction));
   json_object_set_string_member (event, "kind", sk_kind_word (row->kind));
   sk_events_emit (server->events, row->uid, event);
+  tell_deciders (server, row);
+  if (*row->matter)
+    sk_api_matter_changed (server, row->matter);
 }

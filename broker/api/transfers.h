@@ -6,3 +6,4 @@
 /* whole: with its items. */
 JsonObject *sk_api_transfer_to_json (SkTransfers *transfers, const SkTransfer *row, gboolean whole);
 void sk_api_transfer_changed (SkApiServer *server, const char *id);
+void sk_api_matter_changed (SkApiServer *, const char *id);

@@ -17,11 +17,23 @@ const SkOption sk_ctl_global_options[] = {
   { NULL },
 };
 
-const SkNoun *const sk_ctl_nouns[]
-    = { &sk_pool_noun,   &sk_vm_noun,        &sk_session_noun,  &sk_image_noun,
-        &sk_doctor_noun, &sk_operation_noun, &sk_transfer_noun, &sk_approval_noun,
-        &sk_people_noun, &sk_audit_noun,     &sk_policy_noun,   &sk_monitor_noun,
-        &sk_query_noun,  &sk_shutdown_noun,  &sk_version_noun,  NULL };
+const SkNoun *const sk_ctl_nouns[] = { &sk_pool_noun,
+                                       &sk_vm_noun,
+                                       &sk_session_noun,
+                                       &sk_image_noun,
+                                       &sk_doctor_noun,
+                                       &sk_operation_noun,
+                                       &sk_transfer_noun,
+                                       &sk_approval_noun,
+                                       &sk_matter_noun,
+                                       &sk_people_noun,
+                                       &sk_audit_noun,
+                                       &sk_policy_noun,
+                                       &sk_monitor_noun,
+                                       &sk_query_noun,
+                                       &sk_shutdown_noun,
+                                       &sk_version_noun,
+                                       NULL };
 
 void
 sk_ctl_say (const char *format, ...)

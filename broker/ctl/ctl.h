@@ -71,8 +71,8 @@ extern const SkNoun *const sk_ctl_nouns[];
 extern const SkOption sk_ctl_global_options[];
 
 extern const SkNoun sk_pool_noun, sk_vm_noun, sk_session_noun, sk_image_noun, sk_doctor_noun,
-    sk_transfer_noun, sk_approval_noun, sk_people_noun, sk_audit_noun, sk_operation_noun, sk_policy_noun,
-    sk_monitor_noun, sk_query_noun, sk_shutdown_noun, sk_version_noun;
+    sk_transfer_noun, sk_approval_noun, sk_matter_noun, sk_people_noun, sk_audit_noun, sk_operation_noun,
+    sk_policy_noun, sk_monitor_noun, sk_query_noun, sk_shutdown_noun, sk_version_noun;
 
 /* Returns the exit status. Messages go to stderr, in the locale's language. */
 int sk_ctl_main (int argc, char **argv);

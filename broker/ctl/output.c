@@ -1,4 +1,5 @@
 #include "ctl/output.h"
+#include "common/finding.h"
 #include <string.h>
 
 /* -- values --------------------------------------------------------------------------------------------- */
@@ -15,6 +16,8 @@ static const struct
   { "retiring", "retiring", "終了処理中" },
   { "gone", "gone", "終了" },
   { "failed", "failed", "失敗" },
+  { "approve", "approved", "承認" },
+  { "deny", "denied", "却下" },
   { "import", "in", "取り込み" },
   { "export", "out", "持ち出し" },
   { "file", "file", "ファイル" },
@@ -49,6 +52,8 @@ static const struct
   { "added", "added", "追加" },
   { "removed", "removed", "削除" },
   { "moved", "moved", "移動" },
+  { "open", "open", "進行中" },
+  { "closed", "closed", "完了" },
 };
 
 const char *
@@ -147,6 +152,65 @@ raw_value (JsonNode *node)
 }
 
 static char *
+left_text (gint64 seconds)
+{
+  const int minutes = (int) (seconds / 60 % 60), hours = (int) (seconds / 3600 % 24),
+            days = (int) (seconds / 86400);
+  if (days > 0)
+    return g_strdup_printf (SK_TR ("%d d %d h", "%d日%d時間"), days, hours);
+  return hours > 0 ? g_strdup_printf (SK_TR ("%d h %d min", "%d時間%d分"), hours, minutes)
+                   : g_strdup_printf (SK_TR ("%d min", "%d分"), minutes);
+}
+
+static char *
+finding_text (JsonObject *object)
+{
+  const char *detail = sk_json_get_string (object, "detail", "");
+  const gint64 count = sk_json_get_int (object, "count", 1);
+  g_autoptr (GString) text = g_string_new (sk_finding_text (sk_json_get_string (object, "kind", "?")));
+  if (count != 1)
+    g_string_append_printf (text, " ×%" G_GINT64_FORMAT, count);
+  if (*detail)
+    g_string_append_printf (text, SK_TR (" (%s)", "（%s）"), detail);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static char *
+person_text (JsonObject *object)
+{
+  const char *name = sk_json_get_string (object, "name", ""),
+             *user = sk_json_get_string (object, "user", "?");
+  const char *in_place_of = sk_json_get_string (object, "in_place_of", "");
+  g_autoptr (GString) text = g_string_new (*name ? name : user);
+  if (*name)
+    g_string_append_printf (text, SK_TR (" (%s)", "（%s）"), user);
+  if (*in_place_of)
+    g_string_append_printf (text, SK_TR (" for %s", "［%s の代理］"), in_place_of);
+  if (sk_json_get_bool (object, "done", FALSE))
+    g_string_append (text, SK_TR (" ✓", " ✓済"));
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static char *
+words_text (JsonNode *node)
+{
+  JsonArray *array = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+  for (guint i = 0; array && i < json_array_get_length (array); i++)
+    {
+      JsonNode *element = json_array_get_element (array, i);
+      JsonObject *object = JSON_NODE_HOLDS_OBJECT (element) ? json_node_get_object (element) : NULL;
+      g_autofree char *one = !object ? g_strdup (json_node_get_value_type (element) == G_TYPE_STRING
+                                                     ? sk_finding_text (json_node_get_string (element))
+                                                     : "?")
+                             : json_object_has_member (object, "kind") ? finding_text (object)
+                                                                       : person_text (object);
+      g_string_append_printf (text, "%s%s", i == 0 ? "" : SK_TR (", ", "、"), one);
+    }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static char *
 people_value (const SkColumn *column, const char *raw, gint64 number)
 {
   switch (column->type)
@@ -161,6 +225,9 @@ people_value (const SkColumn *column, const char *raw, gint64 number)
       return g_strdup (strcmp (raw, "true") == 0 ? SK_TR ("on", "オン") : SK_TR ("off", "オフ"));
     case SK_COLUMN_BOTH:
       return sk_both_pick (raw, sk_locale_is_japanese ());
+    case SK_COLUMN_LEFT:
+      return !*raw || number < 0 ? g_strdup ("") : left_text (number);
+    case SK_COLUMN_WORDS: /* by its node, not here */
     case SK_COLUMN_SHORT:
       return strlen (raw) == 64 ? g_strndup (raw, 12) : g_strdup (raw);
     case SK_COLUMN_TEXT:
@@ -180,7 +247,7 @@ sk_output_value (const SkColumn *column, JsonObject *row, gboolean for_people)
 
   if (!for_people)
     return column->type == SK_COLUMN_TIME ? csv_time (number) : g_steal_pointer (&raw);
-  text = people_value (column, raw, number);
+  text = column->type == SK_COLUMN_WORDS ? words_text (node) : people_value (column, raw, number);
   return *text ? sk_output_clean (text) : g_strdup ("-");
 }
 

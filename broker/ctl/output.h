@@ -13,6 +13,8 @@ typedef enum
   SK_COLUMN_SWITCH, /* true: on */
   SK_COLUMN_STATE,  /* a word of the API */
   SK_COLUMN_BOTH,   /* "English / 日本語" */
+  SK_COLUMN_WORDS,  /* a list of texts, of findings (kind, count, detail) or of people (user, name …) */
+  SK_COLUMN_LEFT,   /* seconds that are left; negative: no limit */
   SK_COLUMN_SHORT,  /* the first 12 characters of a content hash; a name as it is */
 } SkColumnType;
 

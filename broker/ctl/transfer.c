@@ -1,8 +1,9 @@
 /* What crosses, and who decides about it. */
 #include "ctl/output.h"
+#include "ctl/transfer.h"
 #include <string.h>
 
-static const SkColumn columns[] = {
+const SkColumn sk_transfer_columns[] = {
   { "id", "id", SK_COLUMN_TEXT, "ID", "ID" },
   { "user", "user", SK_COLUMN_TEXT, "USER", "利用者" },
   { "direction", "direction", SK_COLUMN_STATE, "WAY", "方向" },
@@ -19,33 +20,34 @@ static const SkColumn columns[] = {
   { "refusal", "refusal.en", SK_COLUMN_TEXT, "WHY NOT", "通らなかった理由（英語）", TRUE },
   { "refusal-ja", "refusal.ja", SK_COLUMN_TEXT, "WHY NOT (Japanese)", "通らなかった理由", TRUE },
   { "until", "approval.until", SK_COLUMN_TIME, "DECIDE UNTIL", "判断の期限", TRUE },
+  { "left", "approval.seconds_left", SK_COLUMN_LEFT, "TIME LEFT", "残り時間", TRUE },
+  { "escalates", "approval.escalates", SK_COLUMN_TIME, "ESCALATES", "上申の予定", TRUE },
+  { "escalated", "approval.escalated", SK_COLUMN_TIME, "ESCALATED", "上申済み", TRUE },
+  { "stage", "approval.stage", SK_COLUMN_NUMBER, "STAGE", "段階", TRUE },
+  { "stages", "approval.stages", SK_COLUMN_NUMBER, "OF STAGES", "全段階", TRUE },
+  { "given", "approval.given", SK_COLUMN_NUMBER, "APPROVALS", "承認の数", TRUE },
+  { "need", "approval.need", SK_COLUMN_NUMBER, "OF NEEDED", "必要な承認", TRUE },
+  { "who", "approval.people", SK_COLUMN_WORDS, "WHO DECIDES", "判断する人", TRUE },
+  { "matter", "matter", SK_COLUMN_TEXT, "MATTER", "案件", TRUE },
   { "organisation", "organisation", SK_COLUMN_TEXT, "ORGANISATION", "団体", TRUE },
   { "session", "session", SK_COLUMN_TEXT, "SESSION", "セッション", TRUE },
   { NULL },
 };
 
 static const SkColumn item_columns[] = {
+  { "number", "number", SK_COLUMN_NUMBER, "NO", "番号" },
   { "name", "name", SK_COLUMN_TEXT, "NAME", "名前" },
   { "size", "size", SK_COLUMN_BYTES, "SIZE", "大きさ" },
   { "type", "type", SK_COLUMN_TEXT, "TYPE", "種類" },
   { "result", "result_name", SK_COLUMN_TEXT, "BECOMES", "通すもの" },
   { "result-size", "result_size", SK_COLUMN_BYTES, "SIZE THEN", "その大きさ" },
-  { "removed", "removed", SK_COLUMN_TEXT, "REMOVED", "除いたもの" },
-  { "findings", "findings", SK_COLUMN_TEXT, "FOUND", "見つかったもの" },
+  { "removed", "removed", SK_COLUMN_WORDS, "REMOVED", "除いたもの" },
+  { "findings", "findings", SK_COLUMN_WORDS, "FOUND", "見つかったもの" },
   { "sha256", "sha256", SK_COLUMN_TEXT, "SHA-256", "SHA-256", TRUE },
   { NULL },
 };
 
-static const SkColumn answer_columns[] = {
-  { "id", "id", SK_COLUMN_TEXT, "ID", "ID" },
-  { "state", "state", SK_COLUMN_STATE, "STATE", "状態" },
-  { "error", "error", SK_COLUMN_TEXT, "ERROR", "エラー（英語）" },
-  { "error-ja", "error_ja", SK_COLUMN_TEXT, "ERROR (Japanese)", "エラー" },
-  { "detail", "detail", SK_COLUMN_BOTH, "DETAIL", "詳細" },
-  { NULL },
-};
-
-static const SkColumn comment_columns[] = {
+const SkColumn sk_comment_columns[] = {
   { "time", "created", SK_COLUMN_TIME, "TIME", "日時" },
   { "user", "user", SK_COLUMN_TEXT, "WHO", "書いた人" },
   { "text", "text", SK_COLUMN_TEXT, "TEXT", "内容" },
@@ -59,9 +61,8 @@ static const SkOption list_options[] = {
   { NULL },
 };
 
-static const SkOption decide_options[] = {
-  { "comment", SK_OPTION_TEXT, "TEXT", "comment", "what the sender and colleagues will read",
-    "送信者と同僚に伝える一言" },
+static const SkOption resend_options[] = {
+  { "reason", SK_OPTION_TEXT, "TEXT", "reason", "another reason than before", "前とは別の理由" },
   { NULL },
 };
 
@@ -78,41 +79,71 @@ run_list (SkCtl *ctl, char **arguments, GError **error)
   g_autofree char *path = g_strdup_printf ("/1.0/transfers?all=%d%s%s", sk_ctl_flag (ctl, "all"),
                                            box ? "&box=" : "", box ? box : "");
   g_autoptr (JsonNode) rows = sk_ctl_call (ctl, "GET", path, NULL, error);
-  return rows && sk_output_list (ctl, columns, rows, error);
+  return rows && sk_output_list (ctl, sk_transfer_columns, rows, error);
 }
 
-/* The row, and then what is in it, who may decide and who has. */
+static const SkColumn decision_columns[] = {
+  { "time", "created", SK_COLUMN_TIME, "TIME", "日時" },
+  { "stage", "stage", SK_COLUMN_NUMBER, "STAGE", "段階" },
+  { "user", "user", SK_COLUMN_TEXT, "WHO", "判断した人" },
+  { "for", "in_place_of", SK_COLUMN_TEXT, "FOR", "代理の相手" },
+  { "verdict", "verdict", SK_COLUMN_STATE, "DECIDED", "判断" },
+  { "comment", "comment", SK_COLUMN_TEXT, "COMMENT", "コメント" },
+  { NULL },
+};
+
 static gboolean
-show_parts (SkCtl *ctl, JsonNode *row, GError **error)
+show_part (SkCtl *ctl, const SkColumn *part, JsonNode *rows, GError **error)
+{
+  if (!rows || !JSON_NODE_HOLDS_ARRAY (rows) || json_array_get_length (json_node_get_array (rows)) == 0)
+    return TRUE;
+  g_print ("\n");
+  return sk_output_list (ctl, part, rows, error);
+}
+
+/* The row, and then what is in it, who has decided, and what was said. */
+static gboolean
+show_parts (SkCtl *ctl, const char *path, JsonNode *row, GError **error)
 {
   JsonObject *object = json_node_get_object (row);
   JsonNode *approval = json_object_get_member (object, "approval");
-  JsonNode *who = approval ? json_object_get_member (json_node_get_object (approval), "who") : NULL;
-  if (ctl->format != SK_FORMAT_TABLE)
+  g_autofree char *comments_path = g_strconcat (path, "/comments", NULL);
+  if (ctl->format != SK_FORMAT_TABLE || ctl->columns)
     return TRUE;
-  for (guint i = 0; who && i < json_array_get_length (json_node_get_array (who)); i++)
-    {
-      g_autofree char *name = sk_output_clean (json_array_get_string_element (json_node_get_array (who), i));
-      g_print ("%s%s", i == 0 ? SK_TR ("CAN DECIDE NOW: ", "いま判断できる人: ") : ", ", name);
-    }
-  if (who && json_array_get_length (json_node_get_array (who)) > 0)
-    g_print ("\n");
-  g_print ("\n");
-  return sk_output_list (ctl, item_columns, json_object_get_member (object, "items"), error);
+  g_autoptr (JsonNode) comments = sk_ctl_call (ctl, "GET", comments_path, NULL, error);
+  return comments
+         && show_part (ctl, decision_columns,
+                       approval && JSON_NODE_HOLDS_OBJECT (approval)
+                           ? json_object_get_member (json_node_get_object (approval), "decisions")
+                           : NULL,
+                       error)
+         && show_part (ctl, item_columns, json_object_get_member (object, "items"), error)
+         && show_part (ctl, sk_comment_columns, comments, error);
 }
 
-static gboolean
-run_show (SkCtl *ctl, char **arguments, GError **error)
+gboolean
+sk_transfer_show (SkCtl *ctl, char **arguments, GError **error)
 {
   g_autofree char *path = sk_ctl_path ("/1.0/transfers", arguments[0], error);
   g_autoptr (JsonNode) row = path ? sk_ctl_call (ctl, "GET", path, NULL, error) : NULL;
-  return row && sk_output_show (ctl, columns, row, error) && show_parts (ctl, row, error);
+  return row && sk_output_show (ctl, sk_transfer_columns, row, error) && show_parts (ctl, path, row, error);
 }
 
 static gboolean
 run_withdraw (SkCtl *ctl, char **arguments, GError **error)
 {
   return sk_ctl_do (ctl, "DELETE", "/1.0/transfers", arguments[0], error);
+}
+
+static gboolean
+run_resend (SkCtl *ctl, char **arguments, GError **error)
+{
+  g_autofree char *path = sk_ctl_path ("/1.0/transfers", arguments[0], error);
+  g_autofree char *whole = path ? g_strconcat (path, "/resend", NULL) : NULL;
+  g_autoptr (JsonObject) body
+      = path ? sk_ctl_body (ctl, sk_ctl_find_verb (&sk_transfer_noun, "resend"), error) : NULL;
+  g_autoptr (JsonNode) row = body ? sk_ctl_call (ctl, "POST", whole, body, error) : NULL;
+  return row && sk_output_show (ctl, sk_transfer_columns, row, error);
 }
 
 static gboolean
@@ -142,72 +173,22 @@ run_comments (SkCtl *ctl, char **arguments, GError **error)
       json_object_set_string_member (body, "text", arguments[1]);
     }
   g_autoptr (JsonNode) rows = whole ? sk_ctl_call (ctl, body ? "POST" : "GET", whole, body, error) : NULL;
-  return rows && sk_output_list (ctl, comment_columns, rows, error);
+  return rows && sk_output_list (ctl, sk_comment_columns, rows, error);
 }
 
 #define TRANSFERS "/1.0/transfers id"
 static const SkVerb transfer_verbs[] = {
   { "list", NULL, 0, 0, NULL, list_options, run_list, "list what crosses", "転送の一覧" },
-  { "show", "ID", 1, 1, TRANSFERS, NULL, run_show, "show everything about one", "転送の詳細" },
+  { "show", "ID", 1, 1, TRANSFERS, NULL, sk_transfer_show, "show everything about one", "転送の詳細" },
   { "explain", "ID", 1, 1, TRANSFERS, NULL, run_explain, "show which rule decided and why",
     "どの規則がなぜ適用されたか" },
   { "comments", "ID [TEXT]", 1, 2, TRANSFERS, NULL, run_comments,
     "read what was said about one, or say something", "やりとりを読む、または書き込む" },
-  { "withdraw", "ID", 1, 1, TRANSFERS, NULL, run_withdraw, "take one of your own back",
-    "自分の転送を取り下げる" },
+  { "withdraw", "ID", 1, 1, TRANSFERS, NULL, run_withdraw, "take back what is yours or your matter's",
+    "自分や案件の転送を取り下げる" },
+  { "resend", "ID", 1, 1, TRANSFERS, resend_options, run_resend,
+    "send again what is over, yours or your matter's", "終わった転送を、自分の名前で送り直す" },
   { NULL },
 };
 const SkNoun sk_transfer_noun
     = { "transfer", transfer_verbs, "what crosses between the networks", "両側の間の転送" };
-
-static gboolean
-run_queue (SkCtl *ctl, char **arguments, GError **error)
-{
-  g_autoptr (JsonNode) rows = sk_ctl_call (ctl, "GET", "/1.0/approvals", NULL, error);
-  return rows && sk_output_list (ctl, columns, rows, error);
-}
-
-/* A bad one among many shows in its row and in the exit status. */
-static gboolean
-decide (SkCtl *ctl, char **ids, const char *verdict, GError **error)
-{
-  g_autoptr (JsonObject) body = json_object_new ();
-  JsonArray *transfers = json_array_new ();
-  for (char **id = ids; *id; id++)
-    json_array_add_string_element (transfers, *id);
-  json_object_set_array_member (body, "transfers", transfers);
-  json_object_set_string_member (body, "verdict", verdict);
-  json_object_set_string_member (body, "comment",
-                                 sk_ctl_text (ctl, "comment") ? sk_ctl_text (ctl, "comment") : "");
-  g_autoptr (JsonNode) rows = sk_ctl_call (ctl, "POST", "/1.0/approvals", body, error);
-  if (!rows)
-    return FALSE;
-  JsonArray *answers = json_node_get_array (rows);
-  for (guint i = 0; i < json_array_get_length (answers); i++)
-    if (json_object_has_member (json_array_get_object_element (answers, i), "error"))
-      ctl->exit_status = 1;
-  return sk_output_list (ctl, answer_columns, rows, error);
-}
-
-static gboolean
-run_approve (SkCtl *ctl, char **arguments, GError **error)
-{
-  return decide (ctl, arguments, "approve", error);
-}
-
-static gboolean
-run_deny (SkCtl *ctl, char **arguments, GError **error)
-{
-  return decide (ctl, arguments, "deny", error);
-}
-
-#define QUEUE "/1.0/approvals id"
-#define IDS_MAX 1000
-static const SkVerb approval_verbs[] = {
-  { "list", NULL, 0, 0, NULL, NULL, run_queue, "list what waits for you", "自分が判断するものの一覧" },
-  { "show", "ID", 1, 1, QUEUE, NULL, run_show, "show everything about one", "詳細" },
-  { "approve", "ID...", 1, IDS_MAX, QUEUE, decide_options, run_approve, "let them cross", "承認する" },
-  { "deny", "ID...", 1, IDS_MAX, QUEUE, decide_options, run_deny, "do not let them cross", "却下する" },
-  { NULL },
-};
-const SkNoun sk_approval_noun = { "approval", approval_verbs, "what waits for a decision", "承認待ち" };
