@@ -3,6 +3,7 @@
 #include "desktop/app-private.h"
 #include "desktop/folder.h"
 #include "desktop/names.h"
+#include "desktop/transfer-text.h"
 
 /* -- out ------------------------------------------------------------------------------------------------- */
 
@@ -56,23 +57,26 @@ names_text (const SkReceipt *receipt)
 }
 
 static void
-notify (App *app, const char *id, const char *title, const char *body)
+notify (App *app, const char *id, const char *title, const char *body, gboolean folder)
 {
   g_autoptr (GNotification) notification = g_notification_new (title);
   g_autoptr (GIcon) icon = g_themed_icon_new (APP_ID);
   g_notification_set_body (notification, body);
   g_notification_set_icon (notification, icon);
-  g_notification_set_default_action (notification, "app.open-folder");
-  g_notification_add_button (notification, SK_TR ("Open folder", "フォルダーを開く"), "app.open-folder");
+  if (folder)
+    {
+      g_notification_set_default_action (notification, "app.open-folder");
+      g_notification_add_button (notification, SK_TR ("Open folder", "フォルダーを開く"), "app.open-folder");
+    }
   g_application_send_notification (app->bus, id, notification);
 }
 
 static void
-say (App *app, const char *id, const char *title, const char *body)
+say (App *app, const char *id, const char *title, const char *body, gboolean folder)
 {
   g_autofree char *line = g_strdup_printf (SK_TR ("%s: %s", "%s：%s"), title, body);
   if (app->bus)
-    notify (app, id, title, body);
+    notify (app, id, title, body, folder);
   if (app->window && app->open)
     sk_window_show_notice (app->window, line);
 }
@@ -83,14 +87,37 @@ on_received (const SkReceipt *receipt, const GError *error, gpointer data)
   App *app = data;
   if (error)
     {
-      say (app, "receive", SK_TR ("Files could not be received", "ファイルを受け取れません"), error->message);
+      say (app, "receive", SK_TR ("Files could not be received", "ファイルを受け取れません"), error->message,
+           TRUE);
       return;
     }
   g_autofree char *names = names_text (receipt);
   g_autofree char *folder = g_filename_display_basename (receipt->folder);
   g_autofree char *body = g_strdup_printf (SK_TR ("%s (in %s)", "%s（「%s」フォルダー）"), names, folder);
   say (app, receipt->id, SK_TR ("Files from the internet side", "インターネット側からファイルが届きました"),
-       body);
+       body, TRUE);
+}
+
+/* One notification a transfer: a later word about it takes the place of an earlier one. */
+static void
+on_told (SkReceiverWord word, const SkTransferInfo *info, gpointer data)
+{
+  App *app = data;
+  const gboolean asked = word == SK_RECEIVER_ASKED;
+  g_autofree char *id = g_strconcat (asked ? "asked-" : "decided-", info->id, NULL);
+  g_autofree char *names = sk_transfer_names_text (info);
+  g_autofree char *reason = sk_names_for_people (info->reason);
+  g_autofree char *user = sk_names_for_people (info->user);
+  g_autofree char *body
+      = asked
+            ? g_strdup_printf (SK_TR ("%s wants to send %s. Reason: %s", "%s さんが %s を送ります。理由: %s"),
+                               user, names, *reason ? reason : "-")
+            : sk_transfer_news_text (info);
+  const char *title = asked ? SK_TR ("Your approval is asked for", "承認をお願いします")
+                      : sk_transfer_is_lost (info)
+                          ? SK_TR ("Your files were not sent", "ファイルは送られませんでした")
+                          : SK_TR ("Your files were approved", "ファイルの送信が承認されました");
+  say (app, id, title, body, FALSE);
 }
 
 void
@@ -98,7 +125,7 @@ app_files_start (App *app)
 {
   /* Developers' views have no broker, and one launcher a user is enough. */
   if (!app->options->rdp_address && !app->options->pool)
-    app->receiver = sk_receiver_new (app->options->socket, on_received, app);
+    app->receiver = sk_receiver_new_full (app->options->socket, on_received, on_told, app);
 }
 
 void

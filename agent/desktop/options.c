@@ -65,6 +65,7 @@ take_option (SkOptions *options, int left, char **argv)
   if ((used = take_string (left, argv, "--pool", &options->pool))
       || (used = take_string (left, argv, "--socket", &options->socket))
       || (used = take_string (left, argv, "--reason", &options->reason))
+      || (used = take_string (left, argv, "--matter", &options->matter))
       || (used = take_string (left, argv, "--rdp-address", &options->rdp_address))
       || (used = take_string (left, argv, "--fingerprint", &options->fingerprint)))
     return used;
@@ -218,7 +219,8 @@ sk_options_help (void)
       "  list             your sessions\n"
       "  end [SESSION]    end your session; the browser there is thrown away (also: close; --all)\n"
       "  status           is the service running, is a session open\n"
-      "  send FILE…       send files or folders to the internet side (--reason TEXT, --dialog)\n"
+      "  send FILE…       send files or folders to the internet side (--reason TEXT, --dialog,\n"
+      "                   --matter NAME for what belongs together)\n"
       "  sent [NUMBER]    what you sent, and what became of it\n"
       "  inbox [NUMBER]   what came from the internet side (--receive: fetch what waits)\n"
       "  withdraw NUMBER  take back what has not arrived yet\n"
@@ -240,7 +242,8 @@ sk_options_help (void)
       "  end [セッション] セッションを終了する。向こう側のブラウザーは破棄される（close も同じ。--all "
       "で全部）\n"
       "  status           サービスが動いているか、セッションが開いているか\n"
-      "  send ファイル…   ファイルやフォルダーをインターネット側へ送る（--reason 理由、--dialog で画面）\n"
+      "  send ファイル…   ファイルやフォルダーをインターネット側へ送る（--reason 理由、--dialog で画面、\n"
+      "                   --matter 案件名 でまとめる）\n"
       "  sent [番号]      送ったものと、その状況\n"
       "  inbox [番号]     インターネット側から届くもの（--receive で受け取る）\n"
       "  withdraw 番号    まだ届いていないものを取り下げる\n"

@@ -36,6 +36,7 @@ typedef struct
   gboolean no_sound;
   GPtrArray *files;     /* send: char *, paths here; NULL: none. The caller's. */
   const char *reason;   /* send */
+  const char *matter;   /* send: number or title; NULL: none */
   gboolean dialog;      /* send: in a window */
   const char *transfer; /* sent, inbox, withdraw */
   gboolean receive;     /* inbox */

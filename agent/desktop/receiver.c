@@ -9,6 +9,8 @@ typedef struct
   char *id, *folder;
   GPtrArray *names;
   GError *error;
+  SkTransferInfo *info; /* of something that was decided or is to be */
+  SkReceiverWord word;
 } News;
 
 /* Shared with the thread; the last of both frees it. */
@@ -20,6 +22,7 @@ struct _SkReceiver
   GAsyncQueue *queue; /* News */
   GSource *source;
   SkReceiverNews news;
+  SkReceiverTold tell; /* NULL: nobody wants to know */
   gpointer data;
   char *told; /* the last failure */
 };
@@ -31,6 +34,7 @@ news_free (News *news)
   g_free (news->folder);
   g_clear_pointer (&news->names, g_ptr_array_unref);
   g_clear_error (&news->error);
+  sk_transfer_info_free (news->info);
   g_free (news);
 }
 
@@ -60,7 +64,10 @@ on_wake (gpointer data)
   while (!g_source_is_destroyed (self->source) && (news = g_async_queue_try_pop (self->queue)))
     {
       const SkReceipt receipt = { news->id, news->folder, news->names };
-      self->news (news->error ? NULL : &receipt, news->error, self->data);
+      if (news->info)
+        self->tell (news->word, news->info, self->data);
+      else
+        self->news (news->error ? NULL : &receipt, news->error, self->data);
       news_free (news);
     }
   receiver_unref (self);
@@ -134,6 +141,47 @@ sweep (SkReceiver *self, SkClient *client)
   return is_nobodys_fault (error) ? SK_RECEIVER_AWAY_SECONDS : SK_RECEIVER_RETRY_SECONDS;
 }
 
+/* What became of something that this user sent, or that they are asked about it. */
+static gboolean
+is_word (JsonObject *object, SkReceiverWord *ret_word)
+{
+  static const char *const decided[] = { "approved", "denied", "expired", "cancelled", "refused", NULL };
+  const char *type = sk_json_get_string (object, "type", ""),
+             *state = sk_json_get_string (object, "state", "");
+  *ret_word = strcmp (type, "approval") == 0 ? SK_RECEIVER_ASKED : SK_RECEIVER_DECIDED;
+  if (*ret_word == SK_RECEIVER_ASKED)
+    return strcmp (state, "waiting") == 0 || strcmp (state, "escalated") == 0;
+  return strcmp (type, "transfer") == 0 && g_strv_contains (decided, state)
+         && strcmp (sk_json_get_string (object, "direction", ""), "export") == 0
+         && strcmp (sk_json_get_string (object, "kind", ""), "file") == 0;
+}
+
+/* Small texts that a rule lets pass, and what people do themselves, are no news. */
+static gboolean
+is_news (const SkTransferInfo *info, SkReceiverWord word)
+{
+  return word == SK_RECEIVER_ASKED || info->decisions->len > 0 || strcmp (info->state, "expired") == 0
+         || (strcmp (info->state, "cancelled") == 0 && g_strcmp0 (info->user, g_get_user_name ()) != 0);
+}
+
+static void
+tell_word (SkReceiver *self, JsonNode *event)
+{
+  JsonObject *object = JSON_NODE_HOLDS_OBJECT (event) ? json_node_get_object (event) : NULL;
+  SkReceiverWord word;
+  if (!self->tell || !is_word (object, &word))
+    return;
+  g_autoptr (SkClient) client = sk_client_new (self->socket);
+  g_autoptr (SkTransferInfo) info
+      = sk_transfer_info_get (client, sk_json_get_string (object, "id", ""), NULL);
+  if (!info || !is_news (info, word))
+    return;
+  News *news = g_new0 (News, 1);
+  news->word = word;
+  news->info = g_steal_pointer (&info);
+  tell (self, news);
+}
+
 static gboolean
 is_release (JsonNode *event)
 {
@@ -158,6 +206,8 @@ wait_for_release (SkReceiver *self, SkClientEvents *events, guint seconds)
       const gint64 left = (end - g_get_monotonic_time ()) / 1000;
       struct pollfd waiting[]
           = { { cancel.fd, POLLIN, 0 }, { events ? sk_client_events_get_fd (events) : -1, POLLIN, 0 } };
+      if (event)
+        tell_word (self, event);
       found = event ? is_release (event) : left <= 0;
       if (!event && !found && !over)
         poll (waiting, G_N_ELEMENTS (waiting), (int) left + 1);
@@ -189,12 +239,19 @@ receiver_thread (gpointer data)
 SkReceiver *
 sk_receiver_new (const char *socket, SkReceiverNews news, gpointer data)
 {
+  return sk_receiver_new_full (socket, news, NULL, data);
+}
+
+SkReceiver *
+sk_receiver_new_full (const char *socket, SkReceiverNews news, SkReceiverTold told, gpointer data)
+{
   SkReceiver *self = g_new0 (SkReceiver, 1);
   self->references = 2;
   self->socket = g_strdup (socket);
   self->cancellable = g_cancellable_new ();
   self->queue = g_async_queue_new_full ((GDestroyNotify) news_free);
   self->news = news;
+  self->tell = told;
   self->data = data;
   self->source = g_source_new (&source_funcs, sizeof (GSource));
   g_source_set_callback (self->source, on_wake, self, NULL);

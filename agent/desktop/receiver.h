@@ -20,5 +20,15 @@ typedef struct _SkReceiver SkReceiver;
 typedef void (*SkReceiverNews) (const SkReceipt *receipt, const GError *error, gpointer data);
 
 SkReceiver *sk_receiver_new (const char *socket, SkReceiverNews news, gpointer data);
+
+/* The same thread hears what became of what was sent, and that something waits for this person's decision. */
+typedef enum
+{
+  SK_RECEIVER_DECIDED, /* it goes on, or does not */
+  SK_RECEIVER_ASKED,   /* this person may decide about it now */
+} SkReceiverWord;
+typedef void (*SkReceiverTold) (SkReceiverWord word, const SkTransferInfo *info, gpointer data);
+SkReceiver *
+sk_receiver_new_full (const char *socket, SkReceiverNews news, SkReceiverTold told, gpointer data);
 /* No news afterwards. Does not wait for the thread. */
 void sk_receiver_free (SkReceiver *receiver);

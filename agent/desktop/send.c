@@ -18,7 +18,7 @@ struct _SkSend
 {
   SkClient *client;
   SkGathering *gathering;
-  char *reason;
+  char *reason, *matter;
   gint64 patience; /* µs */
   GCancellable *cancellable;
   SkSendNotify notify;
@@ -292,7 +292,7 @@ create (SkSend *self, GError **error)
   for (;;)
     {
       GError *failed = NULL;
-      self->info = sk_transfer_info_create (self->client, self->reason, offers, n, &failed);
+      self->info = sk_transfer_info_create (self->client, self->reason, self->matter, offers, n, &failed);
       if (self->info || !wait_for_broker (self, failed, error))
         return self->info != NULL;
     }
@@ -364,10 +364,18 @@ SkSend *
 sk_send_new (const char *socket, SkGathering *gathering, const char *reason, guint patience_seconds,
              SkSendNotify notify, gpointer data)
 {
+  return sk_send_new_in (socket, gathering, reason, NULL, patience_seconds, notify, data);
+}
+
+SkSend *
+sk_send_new_in (const char *socket, SkGathering *gathering, const char *reason, const char *matter,
+                guint patience_seconds, SkSendNotify notify, gpointer data)
+{
   SkSend *self = g_new0 (SkSend, 1);
   self->client = sk_client_new (socket);
   self->gathering = gathering;
   self->reason = g_strdup (reason);
+  self->matter = g_strdup (matter);
   self->patience = (patience_seconds ? patience_seconds : SK_SEND_PATIENCE_SECONDS) * G_USEC_PER_SEC;
   self->cancellable = g_cancellable_new ();
   self->notify = notify;
@@ -411,5 +419,6 @@ sk_send_free (SkSend *self)
   g_mutex_clear (&self->mutex);
   g_free (self->piece);
   g_free (self->reason);
+  g_free (self->matter);
   g_free (self);
 }

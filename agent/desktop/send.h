@@ -36,6 +36,9 @@ typedef void (*SkSendNotify) (SkSend *send, gpointer data);
 /* Starts. gathering is taken over. patience_seconds: 0 for the usual. */
 SkSend *sk_send_new (const char *socket, SkGathering *gathering, const char *reason, guint patience_seconds,
                      SkSendNotify notify, gpointer data);
+/* The same, as a part of a matter (number or title; NULL: none). */
+SkSend *sk_send_new_in (const char *socket, SkGathering *gathering, const char *reason, const char *matter,
+                        guint patience_seconds, SkSendNotify notify, gpointer data);
 /* Any thread. */
 void sk_send_look (SkSend *send, SkSendProgress *ret_progress);
 void sk_send_cancel (SkSend *send);

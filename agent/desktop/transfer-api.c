@@ -1,5 +1,6 @@
 #include "desktop/transfer-api.h"
 #include "api/json.h"
+#include "common/finding.h"
 #include <string.h>
 
 #define ID_MAX 64
@@ -28,6 +29,7 @@ sk_transfer_info_free (SkTransferInfo *info)
   g_free (info->user);
   g_free (info->reason);
   g_free (info->rule);
+  g_free (info->matter);
   g_free (info->refusal_code);
   g_free (info->refusal);
   g_clear_pointer (&info->items, g_ptr_array_unref);
@@ -105,8 +107,18 @@ join_findings (JsonObject *object)
       JsonObject *one = element (array, i);
       if (one)
         g_string_append_printf (all, "%s%s ×%" G_GINT64_FORMAT, all->len ? ", " : "",
-                                sk_json_get_string (one, "kind", "?"), sk_json_get_int (one, "count", 1));
+                                sk_finding_text (sk_json_get_string (one, "kind", "?")),
+                                sk_json_get_int (one, "count", 1));
     }
+  return g_string_free (all, FALSE);
+}
+
+static char *
+join_words (char **words)
+{
+  GString *all = g_string_new (NULL);
+  for (; *words; words++)
+    g_string_append_printf (all, "%s%s", all->len ? ", " : "", sk_finding_text (*words));
   return g_string_free (all, FALSE);
 }
 
@@ -140,7 +152,7 @@ add_item (SkTransferInfo *info, JsonObject *object, GError **error)
   item->result_size = (guint64) result_size;
   item->result_sha256 = g_strdup (sha256);
   item->findings = join_findings (object);
-  item->removed = g_strjoinv (", ", removed);
+  item->removed = join_words (removed);
   g_ptr_array_add (info->items, item);
   return TRUE;
 }
@@ -159,6 +171,32 @@ read_items (SkTransferInfo *info, JsonObject *object, GError **error)
         return item ? FALSE : broken ("item", error);
     }
   return TRUE;
+}
+
+/* "鈴木 花子（suzuki）", with whom a deputy stands for; those who said yes already are not asked any more. An
+ * older broker says no more than who. */
+static char **
+read_people (JsonObject *approval)
+{
+  JsonArray *array = get_array (approval, "people");
+  g_autoptr (GPtrArray) all = g_ptr_array_new ();
+  if (!array)
+    return get_strings (approval, "who");
+  for (guint i = 0; i < json_array_get_length (array); i++)
+    {
+      JsonObject *one = element (array, i);
+      if (!one || sk_json_get_bool (one, "done", FALSE))
+        continue;
+      const char *user = sk_json_get_string (one, "user", "?"), *name = sk_json_get_string (one, "name", "");
+      const char *in_place_of = sk_json_get_string (one, "in_place_of", "");
+      g_autofree char *called
+          = *name ? g_strdup_printf (SK_TR ("%s (%s)", "%s（%s）"), name, user) : g_strdup (user);
+      g_ptr_array_add (
+          all, *in_place_of ? g_strdup_printf (SK_TR ("%s for %s", "%s［%s の代理］"), called, in_place_of)
+                            : g_steal_pointer (&called));
+    }
+  g_ptr_array_add (all, NULL);
+  return (char **) g_ptr_array_free (g_steal_pointer (&all), FALSE);
 }
 
 static void
@@ -189,7 +227,11 @@ read_approval (SkTransferInfo *info, JsonObject *object)
   info->stage = (guint) CLAMP (sk_json_get_int (approval, "stage", 0), 0, G_MAXINT32);
   info->stages = (guint) CLAMP (sk_json_get_int (approval, "stages", 0), 0, G_MAXINT32);
   info->until = sk_json_get_int (approval, "until", 0);
-  info->who = get_strings (approval, "who");
+  info->need = (guint) CLAMP (sk_json_get_int (approval, "need", 0), 0, G_MAXINT32);
+  info->given = (guint) CLAMP (sk_json_get_int (approval, "given", 0), 0, G_MAXINT32);
+  info->escalates = sk_json_get_int (approval, "escalates", 0);
+  info->escalated = sk_json_get_int (approval, "escalated", 0);
+  info->who = read_people (approval);
   read_decisions (info, approval);
 }
 
@@ -215,6 +257,7 @@ sk_transfer_info_parse (JsonNode *untrusted_node, GError **error)
   info->user = dup_string (object, "user");
   info->reason = dup_string (object, "reason");
   info->rule = dup_string (object, "rule");
+  info->matter = dup_string (object, "matter");
   info->created = sk_json_get_int (object, "created", 0);
   info->changed = sk_json_get_int (object, "changed", 0);
   info->count = (guint) CLAMP (sk_json_get_int (object, "count", 0), 0, G_MAXINT32);
@@ -279,8 +322,8 @@ sk_transfer_info_get (SkClient *client, const char *id, GError **error)
 }
 
 SkTransferInfo *
-sk_transfer_info_create (SkClient *client, const char *reason, const SkTransferInfoOffer *offers,
-                         guint n_offers, GError **error)
+sk_transfer_info_create (SkClient *client, const char *reason, const char *matter,
+                         const SkTransferInfoOffer *offers, guint n_offers, GError **error)
 {
   g_autoptr (JsonNode) body = json_node_new (JSON_NODE_OBJECT);
   JsonObject *object = json_object_new ();
@@ -294,6 +337,8 @@ sk_transfer_info_create (SkClient *client, const char *reason, const SkTransferI
     }
   json_object_set_string_member (object, "kind", "file");
   json_object_set_string_member (object, "reason", reason ? reason : "");
+  if (matter)
+    json_object_set_string_member (object, "matter", matter);
   json_object_set_array_member (object, "items", items);
   json_node_take_object (body, object);
   g_autoptr (JsonNode) answer = sk_client_call (client, "POST", "/1.0/transfers", body, NULL, error);
@@ -304,6 +349,26 @@ sk_transfer_info_create (SkClient *client, const char *reason, const SkTransferI
       return NULL;
     }
   return g_steal_pointer (&info);
+}
+
+GPtrArray *
+sk_transfer_info_comments (SkClient *client, const char *id, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("/1.0/transfers/%s/comments", id);
+  g_autoptr (JsonNode) answer
+      = check_id (id, error) ? sk_client_call (client, "GET", path, NULL, NULL, error) : NULL;
+  GPtrArray *all = answer ? g_ptr_array_new_with_free_func (g_free) : NULL;
+  JsonArray *array = answer && JSON_NODE_HOLDS_ARRAY (answer) ? json_node_get_array (answer) : NULL;
+  for (guint i = 0; array && i < json_array_get_length (array); i++)
+    {
+      JsonObject *one = element (array, i);
+      g_autoptr (GDateTime) time
+          = g_date_time_new_from_unix_local (sk_json_get_int (one, "created", 0) / G_USEC_PER_SEC);
+      g_autofree char *when = time ? g_date_time_format (time, "%m-%d %H:%M") : g_strdup ("");
+      g_ptr_array_add (all, g_strdup_printf ("%s %s: %s", when, sk_json_get_string (one, "user", "?"),
+                                             sk_json_get_string (one, "text", "")));
+    }
+  return all;
 }
 
 gboolean

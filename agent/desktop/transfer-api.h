@@ -30,9 +30,12 @@ typedef struct
   char *refusal_code, *refusal; /* NULL = not refused; the sentence in the locale's language */
   GPtrArray *items;             /* SkTransferInfoItem; maybe empty in lists */
   guint stage, stages;          /* of the approval; 0 = none is asked */
-  char **who;                   /* who can approve now; NULL = nobody is asked */
+  char **who;                   /* who can approve now, as people call them; NULL = nobody is asked */
   gint64 until;                 /* µs; 0 = no limit */
   GPtrArray *decisions;         /* sentences, char * */
+  char *matter;                 /* its number; "" = none */
+  guint need, given;            /* approvals of this stage; need 0: unknown */
+  gint64 escalates, escalated;  /* µs: others are asked too from then on, since then; 0 = not */
 } SkTransferInfo;
 void sk_transfer_info_free (SkTransferInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkTransferInfo, sk_transfer_info_free)
@@ -48,9 +51,11 @@ SkTransferInfo *sk_transfer_info_parse (JsonNode *untrusted_node, GError **error
 /* box: "sent" or "inbox". SkTransferInfo. */
 GPtrArray *sk_transfer_info_list (SkClient *client, const char *box, GError **error);
 SkTransferInfo *sk_transfer_info_get (SkClient *client, const char *id, GError **error);
-/* A transfer of files from here; its contents are still to be uploaded. */
-SkTransferInfo *sk_transfer_info_create (SkClient *client, const char *reason,
+/* A transfer of files from here; its contents are still to be uploaded. matter NULL: none. */
+SkTransferInfo *sk_transfer_info_create (SkClient *client, const char *reason, const char *matter,
                                          const SkTransferInfoOffer *offers, guint n_offers, GError **error);
+/* What was said about it, in order: "TIME WHO: TEXT" sentences, char *. */
+GPtrArray *sk_transfer_info_comments (SkClient *client, const char *id, GError **error);
 gboolean
 sk_transfer_info_withdraw (SkClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean

@@ -90,8 +90,8 @@ sk_command_send (const SkOptions *options)
     return sk_command_fail (error);
   g_autofree char *what = sk_gathering_text (gathering);
   fprintf (stderr, "%s\n", what);
-  g_autoptr (SkSend) send
-      = sk_send_new (options->socket, g_steal_pointer (&gathering), options->reason, 0, on_notify, NULL);
+  g_autoptr (SkSend) send = sk_send_new_in (options->socket, g_steal_pointer (&gathering), options->reason,
+                                            options->matter, 0, on_notify, NULL);
   sending.send = send;
   wait_until_sent (&sending);
   g_autoptr (SkTransferInfo) info = sk_send_finish (send, &error);
@@ -119,6 +119,15 @@ add_item (SkTable *table, const SkTransferInfoItem *item, gboolean import)
   add_line (table, "  removed", "  取り除いたもの", item->removed);
 }
 
+/* What cannot be read now does not keep the rest from being shown. */
+static void
+add_comments (SkClient *client, SkTable *table, const char *id)
+{
+  g_autoptr (GPtrArray) comments = sk_transfer_info_comments (client, id, NULL);
+  for (guint i = 0; comments && i < comments->len; i++)
+    add_line (table, "Comment", "コメント", comments->pdata[i]);
+}
+
 static int
 show_one (SkClient *client, const char *id)
 {
@@ -134,12 +143,14 @@ show_one (SkClient *client, const char *id)
   add_line (table, "State", "状態", sk_transfer_state_text (info->state));
   add_line (table, "Now", "状況", next);
   add_line (table, "Reason", "理由", info->reason);
+  add_line (table, "Matter", "案件", info->matter);
   add_line (table, "Sent", "送信", created);
   add_line (table, "Changed", "更新", changed);
   for (guint i = 0; i < info->decisions->len; i++)
     add_line (table, "Decision", "判断", info->decisions->pdata[i]);
   for (guint i = 0; i < info->items->len; i++)
     add_item (table, info->items->pdata[i], strcmp (info->direction, "import") == 0);
+  add_comments (client, table, id);
   sk_table_print (table);
   return 0;
 }

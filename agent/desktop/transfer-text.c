@@ -75,6 +75,17 @@ sk_transfer_names_text (const SkTransferInfo *info)
 /* -- what happens next ----------------------------------------------------------------------------------- */
 
 static char *
+left_text (gint64 until)
+{
+  const gint64 minutes = MAX (0, (until - g_get_real_time ()) / G_USEC_PER_SEC / 60);
+  if (minutes >= 24 * 60)
+    return g_strdup_printf (SK_TR ("%d days %d hours left", "残り %d日%d時間"), (int) (minutes / 60 / 24),
+                            (int) (minutes / 60 % 24));
+  return minutes >= 60 ? g_strdup_printf (SK_TR ("%d hours left", "残り %d時間"), (int) (minutes / 60))
+                       : g_strdup_printf (SK_TR ("%d minutes left", "残り %d分"), (int) minutes);
+}
+
+static char *
 held_text (const SkTransferInfo *info)
 {
   GString *text = g_string_new (NULL);
@@ -92,8 +103,23 @@ held_text (const SkTransferInfo *info)
                             "承認を待っています。いま承認できる人がいません。管理者に相談してください。"));
   if (info->stages > 1)
     g_string_append_printf (text, SK_TR (" (step %u of %u)", "（%u/%u 段階目）"), info->stage, info->stages);
+  if (info->need > 1)
+    g_string_append_printf (text, SK_TR (" (%u of %u have approved)", "（%u/%u 人が承認）"), info->given,
+                            info->need);
   if (info->until > 0)
-    g_string_append_printf (text, SK_TR (", until %s", "（期限 %s）"), until);
+    {
+      g_autofree char *left = left_text (info->until);
+      g_string_append_printf (text, SK_TR (", until %s (%s)", "（期限 %s、%s）"), until, left);
+    }
+  if (info->escalated > 0)
+    g_string_append (text, SK_TR ("; it was passed on, because nobody decided in time",
+                                  "。期限内に判断されなかったため上申されました"));
+  else if (info->escalates > 0)
+    {
+      g_autofree char *when = sk_transfer_time_text (info->escalates);
+      g_string_append_printf (
+          text, SK_TR ("; from %s on others are asked too", "。%s を過ぎると上申されます"), when);
+    }
   return g_string_free (text, FALSE);
 }
 
@@ -129,10 +155,32 @@ static const struct
   { "releasing", "It is allowed and is being handed over.", "許可されました。まもなく届きます。" },
   { "delivered", "It has arrived.", "届きました。" },
   { "purged", "It had arrived, and its copy here has been deleted.", "届いたあと、控えは削除されました。" },
-  { "cancelled", "It was withdrawn.", "取り下げられました。" },
-  { "expired", "Nobody decided in time. Send it again.",
-    "期限までに承認されませんでした。もう一度送ってください。" },
 };
+
+/* Why: the broker's own sentence, where there is one. */
+static char *
+over_text (const SkTransferInfo *info)
+{
+  g_autofree char *why = sk_names_for_people (info->refusal ? info->refusal : "");
+  if (*why)
+    return g_steal_pointer (&why);
+  return g_strdup (strcmp (info->state, "expired") == 0
+                       ? SK_TR ("Nobody decided in time. Send it again.",
+                                "期限までに承認されませんでした。もう一度送ってください。")
+                       : SK_TR ("It was withdrawn.", "取り下げられました。"));
+}
+
+char *
+sk_transfer_news_text (const SkTransferInfo *info)
+{
+  const guint n = info->decisions->len;
+  g_autofree char *names = sk_transfer_names_text (info);
+  g_autofree char *last = sk_names_for_people (n ? info->decisions->pdata[n - 1] : "");
+  g_autofree char *said = sk_transfer_next_text (info);
+  const gboolean approved = strcmp (info->state, "approved") == 0 || strcmp (info->state, "releasing") == 0
+                            || strcmp (info->state, "delivered") == 0;
+  return g_strdup_printf (SK_TR ("%s: %s", "%s：%s"), names, approved && *last ? last : said);
+}
 
 char *
 sk_transfer_next_text (const SkTransferInfo *info)
@@ -143,6 +191,8 @@ sk_transfer_next_text (const SkTransferInfo *info)
     return refused_text (info);
   if (strcmp (info->state, "denied") == 0)
     return denied_text (info);
+  if (strcmp (info->state, "expired") == 0 || strcmp (info->state, "cancelled") == 0)
+    return over_text (info);
   for (gsize i = 0; i < G_N_ELEMENTS (next); i++)
     if (strcmp (next[i].state, info->state) == 0)
       return g_strdup (SK_TR (next[i].en, next[i].ja));
