@@ -1,4 +1,5 @@
 #include "core/people.h"
+#include "common/chars.h"
 #include "common/error.h"
 #include "common/i18n.h"
 #include <grp.h>
@@ -475,12 +476,17 @@ read_record (const char **at, const char *end, char *fields[COLUMNS])
 gboolean
 sk_people_read_date (const char *text, gint days, gint64 *ret)
 {
+  static const char form[] = "dddd-dd-dd";
   GDate date;
-  int year, month, day, end = 0;
+  int year, month, day;
   *ret = 0;
   if (!*text)
     return TRUE;
-  if (strlen (text) != 10 || sscanf (text, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 || end != 10
+  /* sscanf() alone takes blanks and signs for digits. */
+  for (guint i = 0; i < sizeof form; i++)
+    if (form[i] == 'd' ? !g_ascii_isdigit (text[i]) : text[i] != form[i])
+      return FALSE;
+  if (sscanf (text, "%4d-%2d-%2d", &year, &month, &day) != 3
       || !g_date_valid_dmy ((GDateDay) day, (GDateMonth) month, (GDateYear) year))
     return FALSE;
   g_date_clear (&date, 1);
@@ -492,20 +498,36 @@ sk_people_read_date (const char *text, gint days, gint64 *ret)
   return TRUE;
 }
 
+/* Two people's names, or two sections', that look the same are not to be two; a kanji's variant is seen. */
+static gboolean
+has_hidden (const char *text)
+{
+  gunichar before = 0;
+  for (const char *p = text; *p; p = g_utf8_next_char (p))
+    {
+      if (sk_char_kind (g_utf8_get_char (p), before) != SK_CHAR_SEEN)
+        return TRUE;
+      before = g_utf8_get_char (p);
+    }
+  return FALSE;
+}
+
 static const char *
 check_fields (char *fields[COLUMNS])
 {
-  if (!*fields[0])
-    return SK_BOTH ("the user is missing", "利用者がありません");
   for (guint i = 0; i < COLUMNS; i++)
     {
       if (strlen (fields[i]) > SK_PEOPLE_FIELD_MAX)
         return SK_BOTH ("a field is too long", "項目が長すぎます");
-      for (const char *p = fields[i]; *p; p++)
-        if (g_ascii_iscntrl (*p))
-          return SK_BOTH ("a field has a control character", "項目に制御文字があります");
+      if (has_hidden (fields[i]))
+        return SK_BOTH ("a field has a control or an invisible character",
+                        "項目に制御文字か見えない文字があります");
+      g_strstrip (fields[i]);
     }
-  return strchr (fields[0], '/') ? SK_BOTH ("a user's name has no /", "利用者名に / は使えません") : NULL;
+  if (!*fields[0])
+    return SK_BOTH ("the user is missing", "利用者がありません");
+  return strchr (fields[0], '/') ? SK_BOTH ("a user's name has no slash", "利用者名にスラッシュは使えません")
+                                 : NULL;
 }
 
 static SkPerson *
@@ -585,9 +607,10 @@ read_csv (const char *csv, gsize length, gint64 now, GPtrArray *people, GError *
                                                       : SK_BOTH ("too many lines", "行が多すぎます");
       if (!wrong)
         continue;
+      g_autofree char *en = sk_both_pick (wrong, FALSE), *ja = sk_both_pick (wrong, TRUE);
       g_set_error (error, SK_ERROR, SK_ERROR_INVALID,
                    SK_BOTH ("line %u: %s; nothing was changed", "%u 行目: %s。何も変更していません"), line,
-                   wrong, line, wrong);
+                   en, line, ja);
       return FALSE;
     }
   return TRUE;
