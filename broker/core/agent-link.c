@@ -360,7 +360,8 @@ connect_port (SkPortLink *self)
 {
   if (self->lost || self->fd >= 0)
     return;
-  self->fd = sk_fd_connect_unix (self->path, SOCK_STREAM, NULL);
+  /* A QEMU that hangs accepts nobody: the broker does not wait for it. */
+  self->fd = sk_fd_connect_unix (self->path, SOCK_STREAM | SOCK_NONBLOCK, NULL);
   if (self->fd < 0)
     {
       retry_soon (self);

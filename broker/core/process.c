@@ -341,8 +341,9 @@ static gboolean
 open_control (SkProcess *self, GError **error)
 {
   g_autofree char *path = file_of (self, ".sock");
-  self->control = sk_fd_connect_unix (path, SOCK_SEQPACKET, error);
-  if (self->control < 0 || !sk_fd_set_nonblocking (self->control, TRUE, error))
+  /* Nor does the connecting wait for a worker that hangs. */
+  self->control = sk_fd_connect_unix (path, SOCK_SEQPACKET | SOCK_NONBLOCK, error);
+  if (self->control < 0)
     return FALSE;
   self->watch = g_unix_fd_add (self->control, G_IO_IN | G_IO_HUP | G_IO_ERR, on_control, self);
   self->timer = g_timeout_add_seconds (HELLO_SECONDS, on_hello_late, self);
@@ -459,8 +460,8 @@ static gboolean
 start_screen (SkWorker *worker, const SkScreenJob *job, GError **error)
 {
   SkProcess *self = SK_PROCESS (worker);
-  sk_autofd int port = sk_fd_connect_unix (job->rdp_socket, SOCK_STREAM, error);
-  if (port < 0)
+  sk_autofd int port = sk_fd_connect_unix (job->rdp_socket, SOCK_STREAM | SOCK_NONBLOCK, error);
+  if (port < 0 || !sk_fd_set_nonblocking (port, FALSE, error))
     return FALSE;
   sk_clear_fd (&self->memory);
   self->memory = sk_fd_new_sealed_memory ("sekisho-frames", SK_RING_SIZE, error);

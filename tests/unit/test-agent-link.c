@@ -269,6 +269,33 @@ test_reconnect (Fixture *f, gconstpointer data)
   g_assert_null (f->lost);
 }
 
+/* A QEMU that hangs, and brokers that came and went before this one: nobody waits in connect(). */
+static void
+test_full_backlog (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) others = g_array_new (FALSE, FALSE, sizeof (int));
+  int fd;
+  g_clear_object (&f->link);
+  sk_clear_fd (&f->guest);
+  while ((fd = sk_fd_connect_unix (f->path, SOCK_STREAM | SOCK_NONBLOCK, NULL)) >= 0)
+    g_array_append_val (others, fd);
+  g_assert_cmpuint (others->len, >, 0);
+  f->link = sk_agent_link_new (f->path);
+  sk_agent_link_set_listener (f->link, &listener, f);
+  sk_agent_link_set_running (f->link, TRUE);
+  /* It is awake again. */
+  for (guint i = 0; i < others->len; i++)
+    {
+      guest_connects (f);
+      sk_clear_fd (&f->guest);
+      close (g_array_index (others, int, i));
+    }
+  guest_connects (f);
+  greet (f, SK_AGENT_VERSION);
+  WAIT_UNTIL (f->hellos == 1);
+  g_assert_null (f->lost);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -286,6 +313,7 @@ main (int argc, char **argv)
     { "/agent-link/unasked", test_unasked_answer },
     { "/agent-link/flood", test_flood },
     { "/agent-link/reconnect", test_reconnect },
+    { "/agent-link/full-backlog", test_full_backlog },
   };
   g_test_init (&argc, &argv, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
