@@ -75,7 +75,11 @@ set_up (sqlite3 *db, GError **error)
                            NULL, NULL, NULL)
                  == SQLITE_OK
              || sk_store_fail (db, "set up", error))
-         && sk_migrate (db, sk_migrations_count (), error);
+         && sk_migrate (db, sk_migrations_count (), error)
+         /* What a killed process had committed but not synced is found here, and is acted upon from now on:
+          * this syncs it. */
+         && (sqlite3_wal_checkpoint_v2 (db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK
+             || sk_store_fail (db, "checkpoint", error));
 }
 
 SkStore *
