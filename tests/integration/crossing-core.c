@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #define ORGANISATION "local"
 #define INSPECTORS 2
@@ -345,8 +346,9 @@ check (char **argv)
       check_trail (&c, rows->pdata[i]);
     }
   printf ("rows %" G_GUINT64_FORMAT "\n", audited);
-  close_crossing (&c);
-  return 0;
+  /* As it goes when the power is cut: nothing is closed. */
+  fflush (stdout);
+  _exit (0);
 }
 
 int

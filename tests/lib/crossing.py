@@ -107,8 +107,12 @@ class Port(threading.Thread):
             if self.master in writable:
                 to_guest = to_guest[os.write(self.master, to_guest):]
             if host in writable and host and to_host:
-                with contextlib.suppress(OSError):
+                try:
                     to_host = to_host[host.send(to_host):]
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    host, to_guest, to_host = host.close(), b'', b''
         for one in (host, self.listener):
             if one:
                 one.close()

@@ -5,6 +5,7 @@ in any order, and the file's length with it. A name (made, renamed, removed) tha
 a journal that was written up to somewhere. A file that was synced may be without its name all the same.
 """
 import collections
+import copy
 import json
 import os
 import struct
@@ -91,6 +92,9 @@ class Disk:
         elif r.what == 'S':
             if not self.lies(r, self.where[r.inode]):
                 self.files[r.inode].sync()
+        elif r.what == 'O':
+            self.files.setdefault(r.inode, self.paths.get(r.a))
+            self.where.setdefault(r.inode, r.a.decode())
         elif r.what == 'D':
             if not self.lies(r, r.a.decode()):
                 self.sync_folder(r.a)
@@ -141,6 +145,29 @@ class Disk:
             elif r.what == 'X':
                 folders.discard(r.a)
         return there, folders
+
+    def write_as_seen(self, target):
+        """What a process finds that is started now, without a power cut."""
+        folders = [target] + [target + name[0].a.decode()[len(self.root):] for name in self.names if name[0].what == 'M']
+        for folder in folders:
+            os.makedirs(folder, exist_ok=True)
+        for path, file in self.paths.items():
+            seen = copy.deepcopy(file)
+            seen.sync()
+            if not path.endswith(b'-shm'):
+                with open(target + path.decode()[len(self.root):], 'wb') as out:
+                    out.write(seen.durable)
+
+    def gone_on(self, records, root):
+        """Another disk: this one, after a process that was started on what write_as_seen() wrote at root."""
+        disk = Disk(self.root, self.lies)
+        disk.names, disk.paths = copy.deepcopy((self.names, self.paths))
+
+        def here(path):
+            return self.root.encode() + path[len(root):] if path else path
+        for r in records:
+            disk.take(r._replace(a=here(r.a) if r.what in 'COLRUMXD' else r.a, b=here(r.b)))
+        return disk
 
     def write(self, target, rng):
         there, folders = self.names_after_cut(rng)

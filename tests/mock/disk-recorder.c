@@ -5,8 +5,8 @@
  *   SK_RECORD_LOG   appended to; others may append records of their own
  *
  * A record: u8 what, 3 bytes 0, u32 length of a, u32 length of b, u64 inode, u64 number, a, b; little-endian:
- *   C created a · W written a at number · T cut to number · S synced · D folder a synced · R a renamed to b ·
- *   L b linked to a · U a unlinked · M folder a made · X folder a removed
+ *   C created a · O opened a · W written a at number · T cut to number · S synced · D folder a synced · R a
+ * renamed to b · L b linked to a · U a unlinked · M folder a made · X folder a removed
  *
  * What is written over a mapping is not seen: SQLite's -shm, which nobody needs after a power cut. */
 /* open and open64 are two names here. */
@@ -137,7 +137,9 @@ do_open (int dir, const char *path, int flags, mode_t mode)
       inodes[fd] = info.st_ino;
       if (!was && S_ISREG (info.st_mode))
         note_path ('C', info.st_ino, whole, NULL);
-      else if (S_ISREG (info.st_mode) && flags & O_TRUNC)
+      else if (S_ISREG (info.st_mode))
+        note_path ('O', info.st_ino, whole, NULL);
+      if (was && S_ISREG (info.st_mode) && flags & O_TRUNC)
         note ('T', info.st_ino, 0, NULL, 0, NULL);
     }
   pthread_mutex_unlock (&mutex);
