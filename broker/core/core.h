@@ -240,8 +240,7 @@ void sk_live_pool_boot_done (SkLivePool *pool, SkLiveVm *vm);
 SkPoolStatus *sk_live_pool_status (SkLivePool *pool);
 
 /* session.c */
-SkLiveSession *
-sk_live_session_new (SkCore *core, SkLivePool *pool, const SkIdentity *who, const char *url, GError **error);
+SkLiveSession *sk_live_session_new (SkCore *core, SkLivePool *pool, const SkIdentity *who, GError **error);
 SkLiveSession *sk_live_session_load (SkCore *core, SkSession *take_row);
 SkLiveSession *sk_live_session_ref (SkLiveSession *session);
 void sk_live_session_unref (SkLiveSession *session);

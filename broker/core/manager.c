@@ -506,12 +506,21 @@ check_open (SkManager *self, const char *url, guint width, guint height, GError 
          && ((!width && !height) || sk_check_size (width, height, error));
 }
 
-/* For a session that still waits the address waits with it; the row need not say so before it is used. */
-static void
-open_in (SkLiveSession *session, const char *url)
+/* A link crosses as everything does. Only the simulated world of tests has no crossings: there the address of
+ * a session that still waits waits with it; the row need not say so before it is used. */
+static gboolean
+open_in (SkLiveSession *session, const SkIdentity *who, const char *url, GError **error)
 {
+  SkTransfers *transfers = session->core->parts.transfers;
   if (!*url)
-    return;
+    return TRUE;
+  if (transfers)
+    {
+      g_autoptr (GBytes) content = g_bytes_new (url, strlen (url));
+      g_autofree char *id = sk_transfers_submit (transfers, who, session->row, SK_CROSS_EXPORT, SK_KIND_URL,
+                                                 "link.txt", content, error);
+      return id != NULL;
+    }
   if (session->vm)
     sk_live_vm_open_url (session->vm, url);
   else
@@ -519,6 +528,7 @@ open_in (SkLiveSession *session, const char *url)
       g_free (session->row->url);
       session->row->url = g_strdup (url);
     }
+  return TRUE;
 }
 
 SkSession *
@@ -532,10 +542,11 @@ sk_manager_open_session (SkManager *self, const SkIdentity *who, const char *poo
   if (!check_open (self, url, width, height, error) || !(pool = choose_pool (self, who, pool_name, error)))
     return NULL;
   session = find_live (self, who, pool);
-  if (session)
-    open_in (session, url);
-  else if (!check_limits (self, who, pool, error)
-           || !(session = sk_live_session_new (self->core, pool, who, url, error)))
+  if (!session
+      && (!check_limits (self, who, pool, error)
+          || !(session = sk_live_session_new (self->core, pool, who, error))))
+    return NULL;
+  if (!open_in (session, who, url, error))
     return NULL;
   session->width = width;
   session->height = height;
@@ -613,8 +624,7 @@ sk_manager_open_url (SkManager *self, const SkIdentity *who, const char *id, con
   SkLiveSession *session = find_session (self, who, id, TRUE, error);
   if (!session || !sk_check_url (url ? url : "", error))
     return FALSE;
-  open_in (session, url);
-  return TRUE;
+  return open_in (session, who, url, error);
 }
 
 gboolean

@@ -78,12 +78,11 @@ sk_live_session_forget (SkLiveSession *session)
 }
 
 SkLiveSession *
-sk_live_session_new (SkCore *core, SkLivePool *pool, const SkIdentity *who, const char *url, GError **error)
+sk_live_session_new (SkCore *core, SkLivePool *pool, const SkIdentity *who, GError **error)
 {
   gint64 now = sk_core_wall (core);
   g_autofree char *id = g_uuid_string_random ();
-  SkSession row
-      = { id, pool->row->name, "", who->user, who->uid, SK_SESSION_QUEUED, (char *) url, "", now, now };
+  SkSession row = { id, pool->row->name, "", who->user, who->uid, SK_SESSION_QUEUED, "", "", now, now };
   if (!sk_store_put_session (core->parts.store, &row, error))
     return NULL;
   SkLiveSession *session = sk_live_session_load (core, sk_session_copy (&row));

@@ -11,6 +11,7 @@ typedef struct
 {
   SkTransfers *owner;
   SkSession *session;
+  SkAgentLink *link;
   SkGuestFiles *files;
   GPtrArray *incoming; /* borrowed: every Incoming of this guest */
 } Guest;
@@ -69,6 +70,7 @@ sk_transfers_guest_free (gpointer data)
   while (guest->incoming->len > 0)
     incoming_free (guest->incoming->pdata[0]);
   g_clear_pointer (&guest->files, sk_guest_files_free);
+  g_object_unref (guest->link);
   g_ptr_array_unref (guest->incoming);
   sk_session_free (guest->session);
   g_free (guest);
@@ -431,21 +433,26 @@ on_read (guint item, guint64 offset, guint8 *buffer, gsize room, gpointer data, 
   return n;
 }
 
+void
+sk_transfers_put_done (SkTransfers *self, const char *id, const GError *error)
+{
+  SkLiveTransfer *t = sk_transfers_find (self, id);
+  g_autoptr (GError) wrong = NULL;
+  if (!t)
+    return;
+  t->busy = FALSE;
+  if (error)
+    sk_notice (SK_FIELDS ("transfer", t->row->id), "not delivered yet: %s", error->message);
+  else if (t->row->state == SK_TRANSFER_RELEASING
+           && !sk_live_transfer_set_state (t, SK_TRANSFER_DELIVERED, "guest", NULL, &wrong))
+    sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", wrong->message);
+}
+
 static void
 on_put (const GError *error, gpointer data)
 {
   Outgoing *out = data;
-  SkLiveTransfer *t = sk_transfers_find (out->owner, out->transfer);
-  g_autoptr (GError) wrong = NULL;
-  if (t)
-    {
-      t->busy = FALSE;
-      if (error)
-        sk_notice (SK_FIELDS ("transfer", t->row->id), "not delivered yet: %s", error->message);
-      else if (t->row->state == SK_TRANSFER_RELEASING
-               && !sk_live_transfer_set_state (t, SK_TRANSFER_DELIVERED, "guest", NULL, &wrong))
-        sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", wrong->message);
-    }
+  sk_transfers_put_done (out->owner, out->transfer, error);
   outgoing_free (out);
 }
 
@@ -493,13 +500,12 @@ address (SkLiveTransfer *t, const Guest *guest)
   return written;
 }
 
-void
-sk_transfers_deliver (SkLiveTransfer *t)
+static void
+deliver_files (SkLiveTransfer *t, Guest *guest)
 {
-  Guest *guest = t->busy ? NULL : guest_of (t->owner, t->row);
   g_autofree SkGuestPutItem *items = NULL;
   g_autoptr (GError) error = NULL;
-  if (!guest || !sk_guest_files_is_up (guest->files) || !address (t, guest))
+  if (!sk_guest_files_is_up (guest->files) || !address (t, guest))
     return;
   items = g_new0 (SkGuestPutItem, t->items->len);
   for (guint i = 0; i < t->items->len; i++)
@@ -515,6 +521,16 @@ sk_transfers_deliver (SkLiveTransfer *t)
   t->busy = FALSE;
   sk_debug (SK_FIELDS ("transfer", t->row->id), "not now: %s", error->message);
   outgoing_free (out);
+}
+
+void
+sk_transfers_deliver (SkLiveTransfer *t)
+{
+  Guest *guest = t->busy ? NULL : guest_of (t->owner, t->row);
+  if (guest && t->row->kind == SK_KIND_URL)
+    sk_transfers_deliver_link (t, guest->link);
+  else if (guest)
+    deliver_files (t, guest);
 }
 
 /* -- a guest comes and goes ---------------------------------------------------------------------------------
@@ -536,12 +552,20 @@ sk_transfers_add_guest (SkTransfers *self, const SkSession *session, SkAgentLink
   Guest *guest = g_new0 (Guest, 1);
   guest->owner = self;
   guest->session = sk_session_copy (session);
+  guest->link = g_object_ref (link);
   guest->incoming = g_ptr_array_new ();
   guest->files = sk_guest_files_new (link, NULL, &files_listener, guest);
   g_hash_table_insert (self->guests, g_strdup (session->id), guest);
 }
 
-/* An import that waits only here would never go on: its guest is gone. */
+/* An import that is not whole, a link that is not open: with its guest gone it would never go on. */
+static gboolean
+ends_with_session (const SkTransfer *row)
+{
+  return row->state == SK_TRANSFER_RECEIVING
+         || (sk_transfer_is_from_memory (row) && !sk_transfer_is_over (row->state));
+}
+
 void
 sk_transfers_remove_guest (SkTransfers *self, const char *session)
 {
@@ -550,10 +574,9 @@ sk_transfers_remove_guest (SkTransfers *self, const char *session)
   for (guint i = 0; i < all->len; i++)
     {
       SkLiveTransfer *t = all->pdata[i];
-      if (t->row->state == SK_TRANSFER_RECEIVING && strcmp (t->row->session, session) == 0)
+      if (strcmp (t->row->session, session) == 0 && ends_with_session (t->row))
         sk_live_transfer_end_logged (t, SK_TRANSFER_CANCELLED, "broker", "session-ended",
-                                     "The session ended before all of it had come.",
-                                     "すべて届く前にセッションが終わりました。");
+                                     "The session ended before that.", "その前にセッションが終わりました。");
     }
 }
 

@@ -140,6 +140,15 @@ gboolean sk_live_transfer_book (SkLiveTransfer *, guint item, const SkQuarantine
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 char *sk_transfer_writer_key (const SkLiveTransfer *, guint item);
 
+/* transfer-link.c: opens it; sk_transfers_put_done() follows, or nothing while the guest cannot hear. */
+void sk_transfers_deliver_link (SkLiveTransfer *, SkAgentLink *link);
+/* transfer-guest.c: the guest has it all, or why not yet. */
+void sk_transfers_put_done (SkTransfers *, const char *id, const GError *error);
+
+/* transfer-memory.c */
+/* Its content was in memory: what was not kept by the time the broker died comes from nobody. */
+gboolean sk_transfer_is_from_memory (const SkTransfer *row);
+
 /* transfer-inspect.c */
 void sk_transfer_inspect_next (SkLiveTransfer *);
 /* What was inspected counts no more: all of it again, with this profile. */

@@ -550,6 +550,10 @@ void
 sk_live_transfer_adopt (SkLiveTransfer *t)
 {
   sk_live_transfer_check_received (t);
+  if (t->row->state == SK_TRANSFER_RECEIVING && sk_transfer_is_from_memory (t->row))
+    sk_live_transfer_end_logged (t, SK_TRANSFER_CANCELLED, "broker", "not-kept",
+                                 "The broker was restarted before it was kept; try it once more.",
+                                 "保管する前にサービスが再起動しました。もう一度やり直してください。");
   sk_live_transfer_enqueue (t);
 }
 

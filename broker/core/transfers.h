@@ -99,6 +99,15 @@ void sk_transfers_remove_guest (SkTransfers *, const char *session);
 /* Its agent answers (again). */
 void sk_transfers_guest_up (SkTransfers *, const char *session);
 
+/* -- from the broker itself --------------------------------------------------------------------------------
+ */
+
+/* A content that is in memory, for or from this session's guest: a link. It is refused, held or released as
+ * everything is; ends with its session, unless it was delivered. The id is the caller's. SK_ERROR_LIMIT,
+ * SK_ERROR_FULL: as for sk_transfers_create(). */
+char *sk_transfers_submit (SkTransfers *, const SkIdentity *who, const SkSession *session, SkCross direction,
+                           SkKind kind, const char *name, GBytes *content, GError **error);
+
 /* -- the queue ---------------------------------------------------------------------------------------------
  */
 
