@@ -14,6 +14,14 @@
 /* What the host may have under way to sekisho-files at once, and the heads of its messages. */
 #define QUEUE_MAX (2 * SK_FILE_PUTS_MAX * SK_FILE_WINDOW)
 
+/* What is read from a file of sekisho-files at the moment; fd -1: nothing. */
+typedef struct
+{
+  int fd;
+  guint32 id, index, length, left;
+  guint64 offset;
+} Span;
+
 struct _SkFilesRelay
 {
   char *path;
@@ -26,7 +34,9 @@ struct _SkFilesRelay
   gboolean synced;
   guint32 last_offer;
   GHashTable *offers, *puts; /* ids that the host takes for open */
-  GQueue queue;              /* GBytes for the peer */
+  GHashTable *broken;        /* offers whose file was not what a span said */
+  Span span;
+  GQueue queue; /* GBytes for the peer */
   gsize queued;
   guint8 packet[SK_FILES_PACKET_MAX];
 };
@@ -72,7 +82,10 @@ note_from_peer (SkFilesRelay *relay, guint16 type, guint32 id, const guint8 *bod
       g_hash_table_add (relay->offers, key);
     }
   else if (type == SK_FILE_OFFER_GONE)
-    g_hash_table_remove (relay->offers, key);
+    {
+      g_hash_table_remove (relay->offers, key);
+      g_hash_table_remove (relay->broken, key);
+    }
   else if (type == SK_FILE_PUT_DONE || type == SK_FILE_PUT_GONE
            || (type == SK_FILE_PUT_REPLY && length > 0 && body[0] != SK_FILE_TAKE))
     g_hash_table_remove (relay->puts, key);
@@ -89,6 +102,8 @@ drop_peer (SkFilesRelay *relay)
   g_queue_clear_full (&relay->queue, (GDestroyNotify) g_bytes_unref);
   relay->queued = 0;
   relay->synced = FALSE;
+  sk_clear_fd (&relay->span.fd);
+  g_hash_table_remove_all (relay->broken);
   end_all (relay, relay->offers, SK_FILE_OFFER_GONE);
   end_all (relay, relay->puts, SK_FILE_PUT_GONE);
 }
@@ -178,17 +193,87 @@ sk_files_relay_set_host (SkFilesRelay *relay, gboolean there)
 {
   relay->host = there ? ++relay->hosts : 0;
   relay->last_offer = 0;
+  sk_clear_fd (&relay->span.fd);
+  g_hash_table_remove_all (relay->broken);
   g_hash_table_remove_all (relay->offers);
   g_hash_table_remove_all (relay->puts);
   greet_peer (relay);
   sk_files_relay_run (relay);
 }
 
+/* ---- spans ---- */
+
+static void
+span_end (SkFilesRelay *relay, guint32 id, guint32 length)
+{
+  const guint32 little = GUINT32_TO_LE (length);
+  sk_clear_fd (&relay->span.fd);
+  if (length == 0)
+    g_hash_table_add (relay->broken, GUINT_TO_POINTER (id));
+  tell_peer (relay, SK_FILES_SPAN_DONE, id, &little, sizeof little);
+}
+
+/* u index, t offset, as in the table of wire/agent.c. */
+#define DATA_HEAD 12
+
+/* Straight from the file into the port's buffer. FALSE: the file is shorter by now. */
+static gboolean
+span_send (SkFilesRelay *relay, guint8 *body)
+{
+  Span *span = &relay->span;
+  const guint32 index = GUINT32_TO_LE (span->index), n = MIN (span->left, SK_FILE_DATA_MAX);
+  const guint64 offset = GUINT64_TO_LE (span->offset);
+  gssize got;
+  memcpy (body, &index, sizeof index);
+  memcpy (body + sizeof index, &offset, sizeof offset);
+  do
+    got = pread (span->fd, body + DATA_HEAD, n, (off_t) span->offset);
+  while (got < 0 && errno == EINTR);
+  if (got != (gssize) n)
+    return FALSE;
+  span->offset += n;
+  span->left -= n;
+  sk_port_send_body (relay->port, SK_FILE_DATA, span->id, DATA_HEAD + n);
+  return TRUE;
+}
+
+static void
+span_run (SkFilesRelay *relay)
+{
+  Span *span = &relay->span;
+  guint8 *body;
+  while (span->fd >= 0 && (body = sk_port_body (relay->port)))
+    if (!span_send (relay, body))
+      span_end (relay, span->id, 0);
+    else if (span->left == 0)
+      span_end (relay, span->id, span->length);
+}
+
+/* FALSE: no span. Only of a regular file: no other one could make us wait. */
+static gboolean
+take_span (SkFilesRelay *relay, guint32 id, SkReader *r, int *fd)
+{
+  Span span = { .id = id, .fd = -1 };
+  struct stat st;
+  span.index = sk_reader_u32 (r);
+  span.offset = sk_reader_u64 (r);
+  span.length = span.left = sk_reader_u32 (r);
+  if (!sk_reader_finish (r) || span.length == 0 || span.length > SK_FILES_SPAN_MAX || *fd < 0
+      || fstat (*fd, &st) < 0 || !S_ISREG (st.st_mode))
+    return FALSE;
+  if (!relay->synced || g_hash_table_contains (relay->broken, GUINT_TO_POINTER (id)))
+    return TRUE;
+  span.fd = sk_steal_fd (fd);
+  relay->span = span;
+  span_run (relay);
+  return TRUE;
+}
+
 /* ---- from sekisho-files ---- */
 
 /* FALSE: the peer does not speak our language. */
 static gboolean
-take_packet (SkFilesRelay *relay, gsize length)
+take_packet (SkFilesRelay *relay, gsize length, int *fd)
 {
   SkReader r = sk_reader (relay->packet, length);
   const guint16 type = sk_reader_u16 (&r);
@@ -197,6 +282,10 @@ take_packet (SkFilesRelay *relay, gsize length)
   const guint8 *body = relay->packet + SK_FILES_HEADER;
   if (r.failed || reserved != 0)
     return FALSE;
+  if (type == SK_FILES_SPAN)
+    return take_span (relay, id, &r, fd);
+  if (*fd >= 0)
+    return FALSE;
   if (type == SK_FILES_SYNCED)
     {
       relay->synced = relay->host != 0 && id == relay->host;
@@ -204,7 +293,8 @@ take_packet (SkFilesRelay *relay, gsize length)
     }
   if (!sk_file_is_message (type) || type % 2 == 0)
     return FALSE;
-  if (!relay->synced)
+  if (!relay->synced
+      || (type != SK_FILE_OFFER_GONE && g_hash_table_contains (relay->broken, GUINT_TO_POINTER (id))))
     return TRUE;
   note_from_peer (relay, type, id, body, length - SK_FILES_HEADER);
   if (!sk_port_send (relay->port, type, id, body, length - SK_FILES_HEADER))
@@ -213,15 +303,38 @@ take_packet (SkFilesRelay *relay, gsize length)
 }
 
 static gboolean
+may_take (SkFilesRelay *relay)
+{
+  return relay->span.fd < 0 && !sk_port_is_full (relay->port);
+}
+
+/* 1: a packet was taken; 0: there is none now; -1: the peer went, or does not speak our language. */
+static int
+take_next (SkFilesRelay *relay)
+{
+  g_autoptr (GError) error = NULL;
+  int fds[SK_PACKET_FDS_MAX];
+  gsize n_fds = 0;
+  const gssize n
+      = sk_fd_recv_large_packet (relay->peer, relay->packet, sizeof relay->packet, fds, &n_fds, &error);
+  if (g_error_matches (error, SK_ERROR, SK_ERROR_TIMEOUT))
+    return 0;
+  const gboolean good = n > 0 && n_fds <= 1 && take_packet (relay, (gsize) n, &fds[0]);
+  for (gsize i = 0; i < n_fds; i++)
+    sk_clear_fd (&fds[i]);
+  return good ? 1 : -1;
+}
+
+static gboolean
 on_peer_readable (int fd, GIOCondition condition, gpointer data)
 {
   SkFilesRelay *relay = data;
-  while (!sk_port_is_full (relay->port))
+  while (may_take (relay))
     {
-      const gssize n = recv (fd, relay->packet, sizeof relay->packet, MSG_DONTWAIT | MSG_TRUNC);
-      if (n < 0 && (errno == EAGAIN || errno == EINTR))
+      const int taken = take_next (relay);
+      if (taken == 0)
         return G_SOURCE_CONTINUE;
-      if (n <= 0 || (gsize) n > sizeof relay->packet || !take_packet (relay, (gsize) n))
+      if (taken < 0)
         {
           relay->on_in = 0;
           drop_peer (relay);
@@ -236,13 +349,14 @@ on_peer_readable (int fd, GIOCondition condition, gpointer data)
 static void
 watch_peer (SkFilesRelay *relay)
 {
-  if (relay->peer >= 0 && !relay->on_in && !sk_port_is_full (relay->port))
+  if (relay->peer >= 0 && !relay->on_in && may_take (relay))
     relay->on_in = g_unix_fd_add (relay->peer, G_IO_IN, on_peer_readable, relay);
 }
 
 void
 sk_files_relay_run (SkFilesRelay *relay)
 {
+  span_run (relay);
   watch_peer (relay);
 }
 
@@ -281,7 +395,8 @@ sk_files_relay_new (const char *path, uid_t uid, SkPort *port, GError **error)
   relay->path = g_strdup (path);
   relay->uid = uid;
   relay->port = port;
-  relay->peer = -1;
+  relay->peer = relay->span.fd = -1;
+  relay->broken = g_hash_table_new (NULL, NULL);
   relay->offers = g_hash_table_new (NULL, NULL);
   relay->puts = g_hash_table_new (NULL, NULL);
   g_queue_init (&relay->queue);
@@ -300,6 +415,7 @@ sk_files_relay_free (SkFilesRelay *relay)
   g_clear_handle_id (&relay->on_listener, g_source_remove);
   sk_clear_fd (&relay->listener);
   unlink (relay->path);
+  g_hash_table_unref (relay->broken);
   g_hash_table_unref (relay->offers);
   g_hash_table_unref (relay->puts);
   g_free (relay->path);

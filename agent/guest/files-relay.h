@@ -5,14 +5,22 @@
  *   no peer ─connects─▶ greeting ─SYNCED─▶ in step ─HELLO of the host, host lost─▶ greeting
  *
  * Packets (SOCK_SEQPACKET): u16 type, u16 0, u32 id, body. Besides the file messages:
- *   agent → files   SYNC     id: number of the host's connection, 0 = the host is away; body u32: the largest
- * id of an offer on that connection so far files → agent   SYNCED   the same id: what was said before it
- * belongs to the past */
+ *   agent → files   SYNC       id: number of the host's connection, 0 = the host is away; body u32: the
+ * largest id of an offer on that connection so far files → agent   SYNCED     the same id: what was said
+ * before it belongs to the past files → agent   SPAN       id of an offer; u32 index of an item, u64 offset,
+ * u32 length; the file comes along as a descriptor. The agent reads so much of it itself and sends it as
+ * DATA, before it takes the next packet: half the copies and a quarter of the wakings. agent → files
+ * SPAN_DONE  id of the offer; u32 length, or 0: the file does not have it. Then nothing more of that offer is
+ * passed on but OFFER_GONE. */
 #pragma once
 #include "port.h"
 
 #define SK_FILES_SYNC 0
 #define SK_FILES_SYNCED 1
+#define SK_FILES_SPAN_DONE 2
+#define SK_FILES_SPAN 3
+/* One span goes out before anything else of sekisho-files: a small file waits for 15 ms of the port. */
+#define SK_FILES_SPAN_MAX (1024 * 1024)
 #define SK_FILES_HEADER 8
 #define SK_FILES_PACKET_MAX (SK_FILES_HEADER + SK_PORT_BODY_MAX)
 

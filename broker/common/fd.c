@@ -88,14 +88,14 @@ collect_fds (struct msghdr *message, int *ret_fds, gsize *ret_n_fds)
 }
 
 gssize
-sk_fd_recv_packet (int socket, void *buffer, int *ret_fds, gsize *ret_n_fds, GError **error)
+sk_fd_recv_large_packet (int socket, void *buffer, gsize size, int *ret_fds, gsize *ret_n_fds, GError **error)
 {
   union
   {
     struct cmsghdr align;
     char bytes[CMSG_SPACE (sizeof (int) * (SK_PACKET_FDS_MAX + 1))];
   } control;
-  struct iovec iov = { buffer, SK_PACKET_MAX };
+  struct iovec iov = { buffer, size };
   struct msghdr message = {
     .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
   };
@@ -119,6 +119,12 @@ sk_fd_recv_packet (int socket, void *buffer, int *ret_fds, gsize *ret_n_fds, GEr
   *ret_n_fds = 0;
   g_set_error_literal (error, SK_ERROR, SK_ERROR_PROTOCOL, "packet too large");
   return -1;
+}
+
+gssize
+sk_fd_recv_packet (int socket, void *buffer, int *ret_fds, gsize *ret_n_fds, GError **error)
+{
+  return sk_fd_recv_large_packet (socket, buffer, SK_PACKET_MAX, ret_fds, ret_n_fds, error);
 }
 
 int

@@ -35,6 +35,9 @@ gboolean sk_fd_send_packet (int socket, const void *data, gsize length, const in
  * SK_ERROR_PROTOCOL for a truncated or too large packet, SK_ERROR_TIMEOUT when nothing is there on a
  * non-blocking socket. */
 gssize sk_fd_recv_packet (int socket, void *buffer, int *ret_fds, gsize *ret_n_fds, GError **error);
+/* The same into a buffer of any size. */
+gssize sk_fd_recv_large_packet (int socket, void *buffer, gsize size, int *ret_fds, gsize *ret_n_fds,
+                                GError **error);
 
 /* A memfd of exactly `size` bytes that can neither shrink nor grow (so a mapping of it cannot raise SIGBUS).
  */

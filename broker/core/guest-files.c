@@ -6,7 +6,7 @@
 
 /* What a guest may still have under way when its offer is stopped: a window of bytes, and as much again in
  * messages that cost none. */
-#define STRAY_MAX (2 * SK_FILE_WINDOW)
+#define STRAY_MAX (2 * SK_FILE_OFFER_WINDOW)
 
 typedef enum
 {
@@ -76,9 +76,10 @@ static void
 reply (SkGuestOffer *offer, SkFileVerdict verdict, guint item, guint64 offset, const char *text)
 {
   g_autofree char *cut = sk_guest_files_cut (text);
-  const SkMessage m = {
-    .type = SK_FILE_OFFER_REPLY, .id = offer->id, .n = { verdict, item, offset, SK_FILE_WINDOW }, .s = { cut }
-  };
+  const SkMessage m = { .type = SK_FILE_OFFER_REPLY,
+                        .id = offer->id,
+                        .n = { verdict, item, offset, SK_FILE_OFFER_WINDOW },
+                        .s = { cut } };
   sk_guest_files_say (offer->files, &m);
 }
 
@@ -166,7 +167,7 @@ static gboolean
 charge (SkGuestOffer *offer, guint64 cost)
 {
   offer->came += cost;
-  if (offer->came <= offer->said + SK_FILE_WINDOW)
+  if (offer->came <= offer->said + SK_FILE_OFFER_WINDOW)
     return TRUE;
   break_off (
       offer, "more than the window was sent",
@@ -325,7 +326,7 @@ on_message (const SkMessage *untrusted, gpointer data)
 static gboolean
 offer_is_too_slow (SkGuestOffer *offer)
 {
-  const guint64 open = offer->said + SK_FILE_WINDOW - offer->came;
+  const guint64 open = offer->said + SK_FILE_OFFER_WINDOW - offer->came;
   const gboolean waits = offer->state == TAKING && open >= SK_FILE_DATA_MAX + SK_FILE_ITEM_COST;
   if (!waits || offer->came - offer->mark >= SK_FILE_SLOW_BYTES)
     {
@@ -413,7 +414,9 @@ static void
 say_credit (SkGuestOffer *offer)
 {
   const SkMessage m = { .type = SK_FILE_CREDIT, .id = offer->id, .n = { offer->credited } };
-  if (offer->credited - offer->said < SK_FILE_CREDIT_STEP)
+  /* Soon at first, for what people see of it; then in larger steps, each of which wakes three programs. */
+  const guint64 step = MIN (MAX (offer->said, SK_FILE_CREDIT_STEP), SK_FILE_OFFER_CREDIT_STEP);
+  if (offer->credited - offer->said < step)
     return;
   offer->said = offer->credited;
   sk_guest_files_say (offer->files, &m);

@@ -1038,7 +1038,8 @@ test_agent_files_new_host (void)
 static void
 test_agent_files_garbage (void)
 {
-  static const guint16 types[] = { SK_AGENT_READY, SK_AGENT_PONG, SK_FILE_PUT, 999, 2 };
+  static const guint16 types[]
+      = { SK_AGENT_READY, SK_AGENT_PONG, SK_FILE_PUT, 999, SK_FILES_SPAN_DONE, SK_FILES_SPAN };
   Guest guest;
   guest_init (&guest);
   guest_hello (&guest);
@@ -1052,6 +1053,95 @@ test_agent_files_garbage (void)
     }
   guest_ping (&guest, 1);
   g_assert_cmpint (guest.host.got.length, ==, 0);
+  guest_clear (&guest);
+}
+
+static void
+files_give_span (int fd, guint32 id, guint64 offset, guint32 length, int file)
+{
+  g_autoptr (GByteArray) packet = g_byte_array_new ();
+  sk_write_u16 (packet, SK_FILES_SPAN);
+  sk_write_u16 (packet, 0);
+  sk_write_u32 (packet, id);
+  sk_write_u32 (packet, 0);
+  sk_write_u64 (packet, offset);
+  sk_write_u32 (packet, length);
+  g_assert_true (sk_fd_send_packet (fd, packet->data, packet->len, &file, 1, NULL));
+}
+
+/* What a file of sekisho-files has is read by the agent, in the order of its words; what the file lacks ends
+ * its offer for the host, and no other. */
+static void
+test_agent_files_span (void)
+{
+  enum
+  {
+    SIZE = 500 * 1000
+  };
+  Guest guest;
+  guint32 id;
+  guint64 at = 0;
+  g_autofree guint8 *content = g_malloc (SIZE);
+  for (gsize i = 0; i < SIZE; i++)
+    content[i] = (guint8) (i * 7 >> 3);
+  guest_init (&guest);
+  guest_hello (&guest);
+  sk_autofd int file = sk_fd_new_sealed_memory ("span", SIZE, NULL);
+  g_assert_cmpint (pwrite (file, content, SIZE, 0), ==, SIZE);
+  sk_autofd int files = files_connect (&guest);
+  files_sync (files);
+  files_say (files, SK_FILE_OFFER, 1, offer_body, sizeof offer_body - 1);
+  files_say (files, SK_FILE_OFFER, 2, offer_body, sizeof offer_body - 1);
+  host_expect_nothing_but (&guest.host, SK_FILE_OFFER, 1);
+  host_expect_nothing_but (&guest.host, SK_FILE_OFFER, 2);
+  files_give_span (files, 1, 0, SIZE, file);
+  files_give_span (files, 2, SIZE - 10, 11, file);
+  files_give_span (files, 2, 0, 10, file);
+  files_say (files, SK_FILE_OFFER_END, 1, NULL, 0);
+  files_say (files, SK_FILE_OFFER_END, 2, NULL, 0);
+  files_say (files, SK_FILE_OFFER_GONE, 2, "\0", 2);
+  while (at < SIZE)
+    {
+      g_auto (SkMessage) m = { 0 };
+      Got *got = host_next (&guest.host);
+      gsize length;
+      const guint8 *body = g_bytes_get_data (got->body, &length);
+      g_assert_true (
+          sk_message_decode (sk_agent_messages, SK_FROM_PEER, got->type, got->id, body, length, &m, NULL));
+      g_assert_cmpint (m.type, ==, SK_FILE_DATA);
+      g_assert_cmpuint (m.n[1], ==, at);
+      g_assert_cmpuint (m.bytes_length, >=, MIN (SK_FILE_DATA_MIN, SIZE - at));
+      g_assert_cmpmem (m.bytes, m.bytes_length, content + at, m.bytes_length);
+      at += m.bytes_length;
+      got_free (got);
+    }
+  host_expect_nothing_but (&guest.host, SK_FILE_OFFER_END, 1);
+  host_expect_nothing_but (&guest.host, SK_FILE_OFFER_GONE, 2);
+  g_assert_cmpint (files_hear (files, &id), ==, SK_FILES_SPAN_DONE);
+  g_assert_cmpint (id, ==, 1);
+  g_assert_cmpint (files_hear (files, &id), ==, SK_FILES_SPAN_DONE);
+  g_assert_cmpint (id, ==, 2);
+  guest_ping (&guest, 1);
+  guest_clear (&guest);
+}
+
+/* Nothing but a regular file is waited for. */
+static void
+test_agent_files_span_pipe (void)
+{
+  Guest guest;
+  int ends[2];
+  char byte;
+  guest_init (&guest);
+  guest_hello (&guest);
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
+  sk_autofd int files = files_connect (&guest);
+  files_sync (files);
+  files_give_span (files, 1, 0, 10, ends[0]);
+  WAIT_UNTIL (recv (files, &byte, 1, MSG_DONTWAIT) == 0 || (g_main_context_iteration (NULL, FALSE), FALSE));
+  guest_ping (&guest, 1);
+  close (ends[0]);
+  close (ends[1]);
   guest_clear (&guest);
 }
 
@@ -1206,6 +1296,8 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/files/relay", test_agent_files);
   g_test_add_func ("/agent/files/new-host", test_agent_files_new_host);
   g_test_add_func ("/agent/files/garbage", test_agent_files_garbage);
+  g_test_add_func ("/agent/files/span", test_agent_files_span);
+  g_test_add_func ("/agent/files/span-pipe", test_agent_files_span_pipe);
   g_test_add_func ("/probe/loopback", test_probe_loopback);
   g_test_add_func ("/probe/refused-input", test_probe_refused_input);
   g_test_add_func ("/probe/limit", test_probe_limit);

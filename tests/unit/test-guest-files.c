@@ -484,13 +484,13 @@ test_window (Fixture *f, gconstpointer data)
   guint64 at = 0;
   f->hold = TRUE;
   take_one (f, 100 * 1024 * 1024);
-  while (!f->cancelled && at < 2 * SK_FILE_WINDOW)
+  while (!f->cancelled && at < 2 * SK_FILE_OFFER_WINDOW)
     {
       g_assert_null (say_data (f, 1, 0, at, 16384));
       at += 16384;
     }
   g_assert_nonnull (f->cancelled);
-  g_assert_cmpuint (f->bytes, <=, SK_FILE_WINDOW);
+  g_assert_cmpuint (f->bytes, <=, SK_FILE_OFFER_WINDOW);
   /* Stopped, it may finish what was under way, but not go on for ever. */
   const char *broken = NULL;
   for (guint i = 0; i < 1000 && !broken; i++)
@@ -537,7 +537,7 @@ test_not_slow (Fixture *f, gconstpointer data)
 {
   f->hold = TRUE;
   take_one (f, 100 * 1024 * 1024);
-  for (guint64 at = 0; at < SK_FILE_WINDOW - 32768; at += 16384)
+  for (guint64 at = 0; at < SK_FILE_OFFER_WINDOW - 32768; at += 16384)
     g_assert_null (say_data (f, 1, 0, at, 16384));
   for (guint i = 0; i < 100; i++)
     clock_tick (&f->clock);

@@ -21,6 +21,8 @@ typedef struct
   SkFiles *files;
   guint32 host;
   guint8 packet[SK_FILES_PACKET_MAX];
+  gsize length; /* of packet */
+  int passed;   /* what came with it */
 } Fixture;
 
 static gboolean
@@ -67,17 +69,24 @@ say (Fixture *f, const SkMessage *m)
   send_raw (f, m->type, m->id, body->data, body->len);
 }
 
-/* The next packet: SYNCED leaves ret alone. Bytes stay valid until the next call. */
+/* The next packet: SYNCED and SPAN leave ret alone. Bytes stay valid until the next call. */
 static guint16
 hear (Fixture *f, SkMessage *ret)
 {
   gssize n = -1;
-  WAIT_UNTIL ((n = recv (f->peer, f->packet, sizeof f->packet, MSG_DONTWAIT)) > 0);
+  int fds[SK_PACKET_FDS_MAX];
+  gsize n_fds;
+  sk_clear_fd (&f->passed);
+  WAIT_UNTIL ((n = sk_fd_recv_large_packet (f->peer, f->packet, sizeof f->packet, fds, &n_fds, NULL)) > 0);
+  g_assert_cmpuint (n_fds, <=, 1);
+  f->passed = fds[0];
+  f->length = (gsize) n;
   SkReader r = sk_reader (f->packet, (gsize) n);
   const guint16 type = sk_reader_u16 (&r);
   sk_reader_u16 (&r);
   const guint32 id = sk_reader_u32 (&r);
-  if (type != SK_FILES_SYNCED)
+  g_assert_cmpint (f->passed >= 0, ==, type == SK_FILES_SPAN);
+  if (type != SK_FILES_SYNCED && type != SK_FILES_SPAN)
     g_assert_true (sk_message_decode (sk_agent_messages, SK_FROM_PEER, type, id, f->packet + SK_FILES_HEADER,
                                       (gsize) n - SK_FILES_HEADER, ret, NULL));
   return type;
@@ -121,6 +130,7 @@ static void
 set_up (Fixture *f, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
+  f->passed = -1;
   f->home = g_dir_make_tmp ("sk-folders-XXXXXX", NULL);
   f->socket = g_build_filename (f->home, ".agent", NULL);
   f->listener = sk_fd_listen_unix (f->socket, SOCK_SEQPACKET | SOCK_NONBLOCK, &error);
@@ -132,6 +142,7 @@ static void
 tear_down (Fixture *f, gconstpointer data)
 {
   stop (f);
+  sk_clear_fd (&f->passed);
   sk_clear_fd (&f->listener);
   sk_folder_remove (AT_FDCWD, f->home);
   g_assert_false (g_file_test (f->home, G_FILE_TEST_EXISTS));
@@ -214,6 +225,100 @@ test_send (Fixture *f, gconstpointer data)
   expect (f, SK_FILE_OFFER_GONE, &m);
   g_assert_true (has (f, SENT, "a\nb.txt"));
   g_assert_false (has (f, SK_FILES_SEND, "a\nb.txt"));
+}
+
+typedef struct
+{
+  guint32 id, index, length;
+  guint64 offset;
+} Span;
+
+static Span
+expect_span (Fixture *f)
+{
+  SkMessage none = { 0 };
+  g_assert_cmpint (hear (f, &none), ==, SK_FILES_SPAN);
+  SkReader r = sk_reader (f->packet, f->length);
+  sk_reader_u32 (&r);
+  Span span = { .id = sk_reader_u32 (&r), .index = sk_reader_u32 (&r) };
+  span.offset = sk_reader_u64 (&r);
+  span.length = sk_reader_u32 (&r);
+  g_assert_true (sk_reader_finish (&r));
+  return span;
+}
+
+static void
+span_done (Fixture *f, guint32 id, guint32 length)
+{
+  const guint32 little = GUINT32_TO_LE (length);
+  send_raw (f, SK_FILES_SPAN_DONE, id, &little, sizeof little);
+}
+
+static char *
+write_large (Fixture *f, const char *name, gsize size)
+{
+  char *content = g_malloc (size + 1);
+  for (gsize i = 0; i < size; i++)
+    content[i] = (char) ('a' + i % 23);
+  content[size] = '\0';
+  write_file (f, SK_FILES_SEND, name, content);
+  return content;
+}
+
+/* A large file is given to the agent in spans; it ends once the agent has sent all of them. */
+static void
+test_spans (Fixture *f, gconstpointer data)
+{
+  g_auto (SkMessage) m = { 0 };
+  const gsize size = 700 * 1024 + 5;
+  g_autofree char *content = write_large (f, "large", size), *got = g_malloc0 (size);
+  guint64 at = 0;
+  expect (f, SK_FILE_OFFER, &m);
+  answer (f, m.id, SK_FILE_TAKE, 0, "");
+  expect (f, SK_FILE_ITEM, &m);
+  while (at < size)
+    {
+      const Span span = expect_span (f);
+      g_assert_cmpuint (span.id, ==, m.id);
+      g_assert_cmpuint (span.index, ==, 0);
+      g_assert_cmpuint (span.offset, ==, at);
+      g_assert_cmpuint (span.length, >, 0);
+      g_assert_cmpuint (span.length, <=, size - at);
+      g_assert_cmpint (pread (f->passed, got + at, span.length, (off_t) at), ==, span.length);
+      at += span.length;
+      span_done (f, span.id, span.length);
+    }
+  g_assert_cmpmem (got, size, content, size);
+  expect (f, SK_FILE_ITEM_END, &m);
+  g_assert_cmpstr (m.s[0], ==, "");
+  expect (f, SK_FILE_OFFER_END, &m);
+}
+
+/* No more than the window before a credit; what could not be read is offered again. */
+static void
+test_spans_held_back (Fixture *f, gconstpointer data)
+{
+  g_auto (SkMessage) m = { 0 };
+  g_autofree char *content = write_large (f, "large", 3 * SK_FILE_WINDOW);
+  guint64 at = 0;
+  expect (f, SK_FILE_OFFER, &m);
+  answer (f, m.id, SK_FILE_TAKE, 0, "");
+  expect (f, SK_FILE_ITEM, &m);
+  while (at < SK_FILE_WINDOW / 2)
+    at += expect_span (f).length;
+  g_assert_cmpuint (at, <=, SK_FILE_WINDOW);
+  const guint64 before = at;
+  const SkMessage credit = { .type = SK_FILE_CREDIT, .id = m.id, .n = { SK_FILE_ITEM_COST + before } };
+  say (f, &credit);
+  const Span span = expect_span (f);
+  g_assert_cmpuint (span.offset, ==, before);
+  span_done (f, m.id, 0);
+  while (m.type != SK_FILE_OFFER_GONE)
+    {
+      sk_message_clear (&m);
+      hear (f, &m);
+    }
+  expect (f, SK_FILE_OFFER, &m);
 }
 
 /* The same file after a restart of either side has the same key, and goes on where the host says. */
@@ -488,6 +593,8 @@ main (int argc, char **argv)
     void (*run) (Fixture *, gconstpointer);
   } tests[] = {
     { "/folders/send", test_send },
+    { "/folders/spans", test_spans },
+    { "/folders/spans-held-back", test_spans_held_back },
     { "/folders/send-again", test_send_again },
     { "/folders/refused", test_refused },
     { "/folders/not-files", test_not_files },

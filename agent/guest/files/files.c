@@ -136,6 +136,21 @@ sk_files_send_data (SkFiles *files, guint16 type, guint32 id, guint index, guint
 }
 
 gboolean
+sk_files_send_span (SkFiles *files, guint32 id, guint index, guint64 offset, guint32 length, int fd)
+{
+  g_autoptr (GByteArray) packet = g_byte_array_sized_new (SK_FILES_HEADER + 16);
+  packet_head (packet, SK_FILES_SPAN, id);
+  sk_write_u32 (packet, index);
+  sk_write_u64 (packet, offset);
+  sk_write_u32 (packet, length);
+  if (sk_files_is_idle (files) && sk_fd_send_packet (files->fd, packet->data, packet->len, &fd, 1, NULL))
+    return TRUE;
+  if (files->fd >= 0 && !files->on_out)
+    files->on_out = g_unix_fd_add (files->fd, G_IO_OUT, on_writable, files);
+  return FALSE;
+}
+
+gboolean
 sk_files_is_up (const SkFiles *files)
 {
   return files->up;
@@ -176,6 +191,14 @@ handle_sync (SkFiles *files, guint32 host, SkReader *r)
 }
 
 static void
+handle_span_done (SkFiles *files, guint32 id, SkReader *r)
+{
+  const guint32 length = sk_reader_u32 (r);
+  if (sk_reader_finish (r) && files->up && !sk_outbox_span_done (files->send, id, length))
+    sk_outbox_span_done (files->print, id, length);
+}
+
+static void
 take_other (SkFiles *files, const SkMessage *m)
 {
   g_autofree char *text = m->type == SK_FILE_STATUS ? sk_both_pick (m->s[2], sk_locale_is_japanese ()) : NULL;
@@ -195,6 +218,8 @@ take_packet (SkFiles *files, gsize length)
   const guint32 id = sk_reader_u32 (&r);
   if (type == SK_FILES_SYNC && reserved == 0)
     handle_sync (files, id, &r);
+  else if (type == SK_FILES_SPAN_DONE && reserved == 0)
+    handle_span_done (files, id, &r);
   else if (files->up
            && sk_message_decode (sk_agent_messages, SK_FROM_HOST, type, id, files->in + r.position,
                                  length - r.position, &m, NULL)

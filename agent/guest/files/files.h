@@ -40,4 +40,6 @@ void sk_files_say (SkFiles *files, const SkMessage *message);
 /* Room for SK_FILE_DATA_MAX bytes of one DATA message, and sending them. */
 guint8 *sk_files_data (SkFiles *files);
 void sk_files_send_data (SkFiles *files, guint16 type, guint32 id, guint index, guint64 offset, gsize length);
+/* The agent is to send this part of a file itself; sk_outbox_span_done() follows. FALSE: not now. */
+gboolean sk_files_send_span (SkFiles *files, guint32 id, guint index, guint64 offset, guint32 length, int fd);
 void sk_files_notify (SkFiles *files, const char *key, const char *summary, const char *body, int percent);

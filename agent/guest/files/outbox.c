@@ -471,18 +471,37 @@ handle_status (SkOutbox *outbox, const SkMessage *m)
   return TRUE;
 }
 
+static Entry *
+find_offer (SkOutbox *outbox, guint32 id)
+{
+  for (guint i = 0; id != 0 && i < outbox->entries->len; i++)
+    if (((Entry *) outbox->entries->pdata[i])->id == id)
+      return outbox->entries->pdata[i];
+  return NULL;
+}
+
+gboolean
+sk_outbox_span_done (SkOutbox *outbox, guint32 id, guint32 length)
+{
+  Entry *entry = find_offer (outbox, id);
+  if (!entry || !entry->sending)
+    return FALSE;
+  if (sk_sending_span_done (entry->sending, length))
+    sk_outbox_pump (outbox);
+  else
+    settle_again (outbox, entry, "changed while it was sent");
+  return TRUE;
+}
+
 gboolean
 sk_outbox_take (SkOutbox *outbox, const SkMessage *m)
 {
-  Entry *entry = NULL;
   if (m->type == SK_FILE_STATUS)
     return handle_status (outbox, m);
   if (m->type != SK_FILE_OFFER_REPLY && m->type != SK_FILE_CREDIT && m->type != SK_FILE_OFFER_STOP)
     return FALSE;
-  for (guint i = 0; i < outbox->entries->len && !entry; i++)
-    if (((Entry *) outbox->entries->pdata[i])->id == m->id)
-      entry = outbox->entries->pdata[i];
-  if (!entry || m->id == 0)
+  Entry *entry = find_offer (outbox, m->id);
+  if (!entry)
     return FALSE;
   if (m->type == SK_FILE_OFFER_REPLY)
     handle_reply (outbox, entry, m);

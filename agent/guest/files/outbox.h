@@ -29,4 +29,5 @@ void sk_outbox_run (SkOutbox *outbox);
 /* The link has room. */
 void sk_outbox_pump (SkOutbox *outbox);
 /* FALSE: not about one of its offers. */
+gboolean sk_outbox_span_done (SkOutbox *outbox, guint32 id, guint32 length);
 gboolean sk_outbox_take (SkOutbox *outbox, const SkMessage *m);

@@ -1,4 +1,5 @@
 #include "sending.h"
+#include "../files-relay.h"
 #include "common/fd.h"
 #include <errno.h>
 
@@ -11,7 +12,8 @@ struct _SkSending
   guint item;
   guint64 offset, bytes; /* in the item; in all, without costs */
   int fd;                /* of the item that is open, or -1 */
-  GChecksum *sum;        /* NULL: the start of the item went over an earlier connection */
+  guint64 passed;        /* of it: in spans that the agent has not done yet */
+  GChecksum *sum;        /* NULL: not all of the item went through our hands */
   guint64 window, sent, credited;
   gboolean ended;
 };
@@ -29,7 +31,7 @@ sk_sending_new (SkFiles *files, guint32 id, int dir, const SkTree *tree, guint i
                           .offset = offset,
                           .bytes = offset,
                           .fd = -1,
-                          .window = MIN (window, SK_FILE_WINDOW) };
+                          .window = MIN (window, SK_FILE_OFFER_WINDOW) };
   for (guint i = 0; i < item && i < tree->items->len; i++)
     sending->bytes += ((SkTreeItem *) tree->items->pdata[i])->size;
   return sending;
@@ -83,6 +85,8 @@ end_item (SkSending *sending, const SkTreeItem *item)
                         .id = sending->id,
                         .n = { sending->item },
                         .s = { (char *) (sending->sum ? g_checksum_get_string (sending->sum) : "") } };
+  if (sending->passed > 0)
+    return SK_SENDING_WAITS;
   if (!sk_tree_is_same (sending->fd, item))
     return SK_SENDING_CHANGED;
   sk_files_say (sending->files, &m);
@@ -90,6 +94,34 @@ end_item (SkSending *sending, const SkTreeItem *item)
   sending->item++;
   sending->offset = 0;
   return SK_SENDING_MORE;
+}
+
+/* What is larger than one DATA is read by the agent itself. A quarter of the window at least: less would cost
+ * as much as it saves. */
+static SkSendingStep
+send_span (SkSending *sending, const SkTreeItem *item)
+{
+  const guint64 left = item->size - sending->offset;
+  const guint64 room = sending->window - (sending->sent - sending->credited);
+  const guint32 n = (guint32) MIN (MIN (left, room), SK_FILES_SPAN_MAX);
+  if (n < MIN (left, sending->window / 4)
+      || !sk_files_send_span (sending->files, sending->id, sending->item, sending->offset, n, sending->fd))
+    return SK_SENDING_WAITS;
+  g_clear_pointer (&sending->sum, g_checksum_free);
+  sending->passed += n;
+  sending->offset += n;
+  sending->bytes += n;
+  sending->sent += n;
+  return SK_SENDING_MORE;
+}
+
+gboolean
+sk_sending_span_done (SkSending *sending, guint32 length)
+{
+  if (length == 0 || length > sending->passed)
+    return FALSE;
+  sending->passed -= length;
+  return TRUE;
 }
 
 static SkSendingStep
@@ -130,5 +162,8 @@ sk_sending_step (SkSending *sending)
   const SkTreeItem *item = sending->tree->items->pdata[sending->item];
   if (sending->fd < 0)
     return start_item (sending, item);
-  return sending->offset == item->size ? end_item (sending, item) : send_data (sending, item);
+  if (sending->offset == item->size)
+    return end_item (sending, item);
+  return item->size - sending->offset > SK_FILE_DATA_MAX || sending->passed > 0 ? send_span (sending, item)
+                                                                                : send_data (sending, item);
 }
