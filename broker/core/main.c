@@ -10,8 +10,11 @@
 #include <glib-unix.h>
 #include <signal.h>
 
-/* Started and caged, 10 MB each: a click's worth of files does not wait for a process. */
-#define SPARE_INSPECTORS 2
+/* Started and caged, 10 MB each: a click's worth of files, or a few copies in a row, do not wait for a
+ * process. */
+#define SPARE_INSPECTORS 4
+/* At a time: a host has two processors at least. */
+#define INSPECTIONS 2
 
 static SkAgentLink *
 new_agent (const char *vm_id, gpointer runtime_dir)
@@ -74,7 +77,7 @@ run (const SkConfig *config, GError **error)
                                       .people = people,
                                       .policy_dir = config->policy_dir,
                                       .organisation = config->organisation,
-                                      .inspections = SPARE_INSPECTORS };
+                                      .inspections = INSPECTIONS };
   if (!(transfers = sk_transfers_new (&crossing, error)))
     return FALSE;
   hypervisor = sk_libvirt_new (config->uri, config->state_dir, config->runtime_dir);

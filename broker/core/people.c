@@ -15,12 +15,11 @@ struct _SkPeople
   char *home;
   GPtrArray *people, *delegations;
   GHashTable *by_user; /* user -> GPtrArray of borrowed SkPerson */
-  char *asked;         /* whose groups were looked up last */
-  char **groups;
-  gint64 asked_at; /* monotonic */
+  GHashTable *groups;  /* user -> GStrv, as of asked_at */
+  gint64 asked_at;     /* monotonic */
 };
 
-/* A queue of thousands asks for the same person thousands of times. */
+/* A queue of thousands asks for the same few people thousands of times. */
 #define GROUPS_US G_USEC_PER_SEC
 
 static gboolean
@@ -52,6 +51,7 @@ sk_people_new (SkStore *store, const char *home, GError **error)
   g_autoptr (SkPeople) self = g_new0 (SkPeople, 1);
   self->store = store;
   self->home = g_strdup (home);
+  self->groups = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
   self->by_user = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) g_ptr_array_unref);
   self->people = sk_store_people (store, error);
   self->delegations = self->people ? sk_store_delegations (store, error) : NULL;
@@ -76,8 +76,7 @@ sk_people_free (SkPeople *self)
   g_clear_pointer (&self->people, g_ptr_array_unref);
   g_clear_pointer (&self->delegations, g_ptr_array_unref);
   g_free (self->home);
-  g_free (self->asked);
-  g_strfreev (self->groups);
+  g_clear_pointer (&self->groups, g_hash_table_unref);
   g_free (self);
 }
 
@@ -207,15 +206,18 @@ static const char *const *
 groups_of (SkPeople *self, const char *user)
 {
   const gint64 now = g_get_monotonic_time ();
-  if (g_strcmp0 (self->asked, user) != 0 || now - self->asked_at > GROUPS_US)
+  if (now - self->asked_at > GROUPS_US)
     {
-      g_free (self->asked);
-      g_strfreev (self->groups);
-      self->asked = g_strdup (user);
-      self->groups = sk_people_groups (user);
+      g_hash_table_remove_all (self->groups);
       self->asked_at = now;
     }
-  return (const char *const *) self->groups;
+  char **groups = g_hash_table_lookup (self->groups, user);
+  if (!groups)
+    {
+      groups = sk_people_groups (user);
+      g_hash_table_insert (self->groups, g_strdup (user), groups);
+    }
+  return (const char *const *) groups;
 }
 
 static gboolean

@@ -211,12 +211,24 @@ decided_row (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
   return next;
 }
 
+/* How long it may be fetched. */
+static gint64
+release_due (SkTransfers *self, const SkTransfer *row)
+{
+  return sk_transfers_now (self) + MAX (1, row->retention_days) * DAY_US;
+}
+
 static void
 apply_verdict (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) rows = g_ptr_array_new ();
   SkTransferChange change = { .next = decided_row (t, verdict), .items = rows, .actor = "policy" };
+  if (change.next->state == SK_TRANSFER_APPROVED)
+    {
+      change.then = SK_TRANSFER_RELEASING;
+      change.then_due = release_due (t->owner, change.next);
+    }
   for (guint i = 0; i < t->items->len; i++)
     g_ptr_array_add (rows, ((SkLiveItem *) t->items->pdata[i])->row);
   if (!sk_live_transfer_change (t, &change, &error))
@@ -267,7 +279,7 @@ sk_live_transfer_release (SkLiveTransfer *t)
     return;
   SkTransferChange change = { .next = sk_transfer_copy (t->row), .actor = "broker" };
   change.next->state = SK_TRANSFER_RELEASING;
-  change.next->due = sk_transfers_now (t->owner) + MAX (1, t->row->retention_days) * DAY_US;
+  change.next->due = release_due (t->owner, t->row);
   if (!sk_live_transfer_change (t, &change, &error))
     sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
 }

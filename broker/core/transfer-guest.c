@@ -79,19 +79,6 @@ sk_transfers_guest_free (gpointer data)
 /* -- imports ------------------------------------------------------------------------------------------------
  */
 
-static SkLiveTransfer *
-find_offer (SkTransfers *self, const char *vm, const char *key)
-{
-  GHashTableIter iter;
-  gpointer t;
-  g_hash_table_iter_init (&iter, self->live);
-  while (g_hash_table_iter_next (&iter, NULL, &t))
-    if (strcmp (((SkLiveTransfer *) t)->row->vm, vm) == 0
-        && strcmp (((SkLiveTransfer *) t)->row->offer, key) == 0)
-      return t;
-  return NULL;
-}
-
 static const char *
 kind_word (const char *untrusted_word)
 {
@@ -144,7 +131,7 @@ on_offered (SkGuestOffer *offer, gpointer data)
 {
   Guest *guest = data;
   g_autoptr (GError) error = NULL;
-  SkLiveTransfer *t = find_offer (guest->owner, guest->session->vm, sk_guest_offer_key (offer));
+  SkLiveTransfer *t = sk_transfers_find_offer (guest->owner, guest->session->vm, sk_guest_offer_key (offer));
   guint item;
   gint64 offset;
   if (!t && !(t = new_import (guest, offer, &error)))

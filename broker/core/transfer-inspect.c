@@ -92,8 +92,16 @@ book_result (SkLiveTransfer *t, Run *run)
   sk_set_text (&item->row->result_name, inspection->result_name);
   sk_set_text (&item->row->result_type, inspection->result_type);
   item->row->result_bytes = (gint64) run->result->size;
+  /* The last one is written with the verdict. */
+  if (run->item + 1 == t->items->len)
+    {
+      g_clear_pointer (&item->result, sk_quarantined_free);
+      item->result = g_steal_pointer (&run->result);
+      return TRUE;
+    }
   if (sk_store_put_transfer_item (t->owner->parts.store, item->row, &error))
     return TRUE;
+  sk_set_text (&item->row->result_blob, "");
   sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
   return FALSE;
 }
@@ -193,6 +201,15 @@ on_received (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+on_synced (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Run *run = data;
+  GError *error = NULL;
+  sk_quarantine_sync_finish (run->owner->parts.quarantine, result, &error);
+  step_done (run, error);
+}
+
+static void
 on_inspected (GObject *source, GAsyncResult *result, gpointer data)
 {
   Run *run = data;
@@ -228,6 +245,11 @@ start (SkLiveTransfer *t, Run *run, GError **error)
       return FALSE;
     }
   run->pending = 3;
+  if (sk_transfer_is_passing (t->row))
+    {
+      run->pending++;
+      sk_quarantine_sync_async (self->parts.quarantine, row->blob, run->cancel, on_synced, run);
+    }
   sk_quarantine_send_async (self->parts.quarantine, row->blob, in[1], run->cancel, on_sent, run);
   sk_quarantine_receive_async (self->parts.quarantine, out[0], key, t->row->user, bytes_max, run->cancel,
                                on_received, run);

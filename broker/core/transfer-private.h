@@ -17,9 +17,10 @@
 typedef struct
 {
   SkTransferItem *row;
-  gint64 received;  /* in the quarantine's unfinished file */
-  gboolean writing; /* somebody has its writer */
-  guint tries;      /* of its inspection */
+  gint64 received;       /* in the quarantine's unfinished file */
+  gboolean writing;      /* somebody has its writer */
+  guint tries;           /* of its inspection */
+  SkQuarantined *result; /* what was made anew, until the store has it: not to be purged */
 } SkLiveItem;
 
 typedef struct
@@ -49,6 +50,8 @@ struct _SkTransfers
   GQueue approved;    /* ... to be released */
   GHashTable *guests; /* session -> SkGuest */
   GHashTable *recent; /* uid -> GArray of gint64: when a user's latest transfers were made */
+  GHashTable *open;   /* uid -> how many of this user's transfers are not over */
+  GHashTable *offers; /* VM and key of an offer -> SkLiveTransfer, borrowed */
   guint inspections;
   GHashTable *previews; /* user -> how many run */
   guint pump_timer, tick_timer;
@@ -98,6 +101,10 @@ typedef struct
   const char *actor;    /* a user, "policy", "inspector", "guest", "broker" */
   const char *action;   /* NULL: "transfer.STATE" */
   JsonObject *details;  /* taken over; NULL = none */
+  /* A state that follows at once, with a row of its own in the audit trail ("broker"); 0 = none. Each commit
+   * waits for the disk, and what a person copies and pastes waits for all of them. */
+  SkTransferState then;
+  gint64 then_due; /* due, from then on */
 } SkTransferChange;
 /* A row in the trail about one that changes nothing of it. */
 gboolean sk_transfers_record (SkTransfers *, const SkTransfer *row, const char *action, const char *actor,
@@ -127,12 +134,19 @@ SkTransfer *sk_transfers_new_row (SkTransfers *, const char *user, guint uid, Sk
 /* Their rows, with names made safe; the sum of their bytes, or more than may be. */
 GPtrArray *sk_transfers_make_items (const char *id, const SkTransferOffer *offers, guint n, gint64 now,
                                     gint64 *ret_bytes, GError **error);
+/* One more, or one less, is not over. */
+void sk_transfers_count_open (SkTransfers *, guint uid, int change);
+/* By the guest's word for it. */
+SkLiveTransfer *sk_transfers_find_offer (SkTransfers *, const char *vm, const char *key);
 /* After a restart: what it does next. */
 void sk_live_transfer_adopt (SkLiveTransfer *);
 void sk_transfer_describe_user (SkTransfers *, SkTransfer *row, const char *user);
 
 /* transfer-receive.c */
 gboolean sk_transfer_item_is_whole (const SkLiveItem *item);
+/* What only exists at the moment, on a clipboard or in an address bar: a lost power takes it from its sender
+ * as well. Its content need not be on the disk until it was inspected. */
+gboolean sk_transfer_is_passing (const SkTransfer *row);
 void sk_live_transfer_check_received (SkLiveTransfer *);
 SkQuarantineWriter *sk_live_transfer_writer (SkLiveTransfer *, guint item, GError **error);
 /* A writer came to this. */

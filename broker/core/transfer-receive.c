@@ -10,6 +10,12 @@ sk_transfer_item_is_whole (const SkLiveItem *item)
   return *item->row->blob != '\0';
 }
 
+gboolean
+sk_transfer_is_passing (const SkTransfer *row)
+{
+  return row->kind == SK_KIND_TEXT || row->kind == SK_KIND_IMAGE || row->kind == SK_KIND_URL;
+}
+
 /* Names the unfinished file: [0-9a-f-]. */
 char *
 sk_transfer_writer_key (const SkLiveTransfer *t, guint item)
@@ -44,6 +50,8 @@ sk_live_transfer_writer (SkLiveTransfer *t, guint index, GError **error)
   SkQuarantineWriter *writer = sk_quarantine_begin (t->owner->parts.quarantine, key, t->row->user, error);
   if (!writer)
     return NULL;
+  if (sk_transfer_is_passing (t->row))
+    sk_quarantine_writer_set_lazy (writer);
   item->writing = TRUE;
   item->received = (gint64) sk_quarantine_writer_offset (writer);
   t->heard = g_get_monotonic_time ();
@@ -78,33 +86,40 @@ sk_transfers_upload (SkTransfers *self, const SkIdentity *who, const char *id, g
   return NULL;
 }
 
-static void
-begin_inspection (SkLiveTransfer *t)
+static gboolean
+begin_inspection (SkLiveTransfer *t, GError **error)
 {
-  g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) rows = g_ptr_array_new ();
   SkTransferChange change = { .next = sk_transfer_copy (t->row), .items = rows, .actor = t->row->user };
   for (guint i = 0; i < t->items->len; i++)
     g_ptr_array_add (rows, ((SkLiveItem *) t->items->pdata[i])->row);
   change.next->state = SK_TRANSFER_QUARANTINED;
-  if (!sk_live_transfer_change (t, &change, &error))
-    sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
+  if (t->owner->inspections < t->owner->parts.inspections && g_queue_is_empty (&t->owner->waiting))
+    change.then = SK_TRANSFER_INSPECTING;
+  return sk_live_transfer_change (t, &change, error);
+}
+
+/* All that was announced; a guest's items come one by one. */
+static gboolean
+is_whole (const SkLiveTransfer *t)
+{
+  for (guint i = 0; i < t->items->len; i++)
+    if (!sk_transfer_item_is_whole (t->items->pdata[i]))
+      return FALSE;
+  return t->items->len >= t->row->count;
 }
 
 /* A guest's items become known one after another. */
 void
 sk_live_transfer_check_received (SkLiveTransfer *t)
 {
-  if (t->items->len < t->row->count)
-    return;
-  for (guint i = 0; i < t->items->len; i++)
-    if (!sk_transfer_item_is_whole (t->items->pdata[i]))
-      return;
-  if (t->row->state == SK_TRANSFER_RECEIVING)
-    begin_inspection (t);
+  g_autoptr (GError) error = NULL;
+  if (is_whole (t) && t->row->state == SK_TRANSFER_RECEIVING && !begin_inspection (t, &error))
+    sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
 }
 
-/* What was claimed and what came have to be the same, or the rules looked at something else. */
+/* What was claimed and what came have to be the same, or the rules looked at something else. The last item is
+ * written with what follows from it. */
 static gboolean
 book (SkLiveTransfer *t, SkLiveItem *item, const SkQuarantined *content, GError **error)
 {
@@ -118,10 +133,15 @@ book (SkLiveTransfer *t, SkLiveItem *item, const SkQuarantined *content, GError 
     }
   sk_set_text (&next->blob, content->blob);
   sk_set_text (&next->sha256, content->sha256);
-  if (!sk_store_put_transfer_item (t->owner->parts.store, next, error))
-    return FALSE;
-  sk_transfer_item_free (item->row);
-  item->row = g_steal_pointer (&next);
+  SkTransferItem *before = item->row;
+  item->row = next;
+  if (is_whole (t) ? !begin_inspection (t, error)
+                   : !sk_store_put_transfer_item (t->owner->parts.store, next, error))
+    {
+      item->row = before;
+      return FALSE;
+    }
+  next = before; /* freed */
   item->received = item->row->bytes;
   return TRUE;
 }
@@ -140,10 +160,7 @@ sk_live_transfer_book (SkLiveTransfer *t, guint index, const SkQuarantined *cont
                    sk_transfer_state_word (t->row->state));
       return FALSE;
     }
-  if (!book (t, item, content, error))
-    return FALSE;
-  sk_live_transfer_check_received (t);
-  return TRUE;
+  return book (t, item, content, error);
 }
 
 gboolean

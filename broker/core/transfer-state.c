@@ -118,6 +118,33 @@ write_all (SkTransfers *self, const SkTransfer *row, const SkTransferChange *cha
          && append_audit (self, row, change, row->changed, error);
 }
 
+static gboolean
+check_way (SkTransferState from, SkTransferState to, GError **error)
+{
+  /* A new one has no row in the store yet: its first is RECEIVING. What has ended does not end twice. */
+  if (to == from ? !sk_transfer_is_over (from) : sk_transfer_may_become (from, to))
+    return TRUE;
+  g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT,
+               SK_BOTH ("it is %s and cannot become %s", "状態が %s のため %s にできません"),
+               sk_transfer_state_word (from), sk_transfer_state_word (to), sk_transfer_state_word (from),
+               sk_transfer_state_word (to));
+  return FALSE;
+}
+
+/* The state that follows at once. */
+static gboolean
+write_then (SkTransfers *self, SkTransfer *row, const SkTransferChange *change, GError **error)
+{
+  const SkTransferChange then = { .actor = "broker" };
+  if (!change->then)
+    return TRUE;
+  if (!check_way (row->state, change->then, error))
+    return FALSE;
+  row->state = change->then;
+  row->due = change->then_due;
+  return write_all (self, row, &then, error);
+}
+
 gboolean
 sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **error)
 {
@@ -125,23 +152,21 @@ sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **e
   g_autoptr (SkTransfer) next = g_steal_pointer (&change->next);
   g_autoptr (JsonObject) details = change->details;
   const SkTransferState from = t->row->state;
-  /* A new one has no row in the store yet: its first is RECEIVING. */
-  if (next->state != from && !sk_transfer_may_become (from, next->state))
-    {
-      g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT,
-                   SK_BOTH ("it is %s and cannot become %s", "状態が %s のため %s にできません"),
-                   sk_transfer_state_word (from), sk_transfer_state_word (next->state),
-                   sk_transfer_state_word (from), sk_transfer_state_word (next->state));
-      return FALSE;
-    }
+  if (!check_way (from, next->state, error))
+    return FALSE;
   next->changed = MAX (sk_transfers_now (self), t->row->changed);
   if (!sk_store_begin (self->parts.store, error))
     return FALSE;
-  if (!write_all (self, next, change, error) || !sk_store_commit (self->parts.store, error))
+  if (!write_all (self, next, change, error) || !write_then (self, next, change, error)
+      || !sk_store_commit (self->parts.store, error))
     {
       sk_store_rollback (self->parts.store);
       return FALSE;
     }
+  if (sk_transfer_is_over (next->state) && !sk_transfer_is_over (from))
+    sk_transfers_count_open (self, next->uid, -1);
+  for (guint i = 0; change->items && i < t->items->len; i++)
+    g_clear_pointer (&((SkLiveItem *) t->items->pdata[i])->result, sk_quarantined_free);
   sk_transfer_free (t->row);
   t->row = g_steal_pointer (&next);
   sk_notice (SK_FIELDS ("transfer", t->row->id, "user", t->row->user), "%s -> %s",

@@ -23,6 +23,7 @@ live_item_free (gpointer data)
 {
   SkLiveItem *item = data;
   sk_transfer_item_free (item->row);
+  g_clear_pointer (&item->result, sk_quarantined_free);
   g_free (item);
 }
 
@@ -91,6 +92,38 @@ sk_transfers_find_own (SkTransfers *self, const SkIdentity *who, const char *id,
   return NULL;
 }
 
+void
+sk_transfers_count_open (SkTransfers *self, guint uid, int change)
+{
+  const gpointer key = GUINT_TO_POINTER (uid);
+  const int n = GPOINTER_TO_INT (g_hash_table_lookup (self->open, key)) + change;
+  g_hash_table_insert (self->open, key, GINT_TO_POINTER (n));
+}
+
+static char *
+offer_name (const char *vm, const char *key)
+{
+  return g_strconcat (vm, "/", key, NULL);
+}
+
+SkLiveTransfer *
+sk_transfers_find_offer (SkTransfers *self, const char *vm, const char *key)
+{
+  g_autofree char *name = offer_name (vm, key);
+  return g_hash_table_lookup (self->offers, name);
+}
+
+/* From here on it is there. */
+static void
+remember (SkTransfers *self, SkLiveTransfer *t)
+{
+  const SkTransfer *row = t->row;
+  if (*row->offer)
+    g_hash_table_insert (self->offers, offer_name (row->vm, row->offer), t);
+  if (!sk_transfer_is_over (row->state))
+    sk_transfers_count_open (self, row->uid, 1);
+}
+
 /* -- the pump -----------------------------------------------------------------------------------------------
  */
 
@@ -149,6 +182,11 @@ sk_transfers_forget (SkTransfers *self, SkLiveTransfer *t)
     {
       g_queue_remove (&self->waiting, t);
       g_queue_remove (&self->approved, t);
+    }
+  if (*t->row->offer)
+    {
+      g_autofree char *name = offer_name (t->row->vm, t->row->offer);
+      g_hash_table_remove (self->offers, name);
     }
   g_hash_table_remove (self->live, t->row->id);
 }
@@ -214,9 +252,7 @@ check_rate (SkTransfers *self, guint uid, GError **error)
 gboolean
 sk_transfers_check_new (SkTransfers *self, guint uid, guint n_items, gint64 bytes, GError **error)
 {
-  guint mine = 0;
-  GHashTableIter iter;
-  gpointer t;
+  const int mine = GPOINTER_TO_INT (g_hash_table_lookup (self->open, GUINT_TO_POINTER (uid)));
   if (n_items == 0 || n_items > SK_TRANSFER_ITEMS_MAX || bytes < 0 || bytes > SK_TRANSFER_BYTES_MAX)
     {
       g_set_error (error, SK_ERROR, n_items == 0 ? SK_ERROR_INVALID : SK_ERROR_LIMIT,
@@ -226,10 +262,6 @@ sk_transfers_check_new (SkTransfers *self, guint uid, guint n_items, gint64 byte
                    (guint) (SK_TRANSFER_BYTES_MAX >> 30));
       return FALSE;
     }
-  g_hash_table_iter_init (&iter, self->live);
-  while (g_hash_table_iter_next (&iter, NULL, &t))
-    mine += ((SkLiveTransfer *) t)->row->uid == uid
-            && !sk_transfer_is_over (((SkLiveTransfer *) t)->row->state);
   if (mine < SK_TRANSFERS_PER_USER)
     return check_rate (self, uid, error);
   g_set_error_literal (error, SK_ERROR, SK_ERROR_FULL,
@@ -259,7 +291,10 @@ sk_transfers_admit (SkTransfers *self, SkTransfer *take_row, GPtrArray *take_ite
   SkTransferChange change = { .next = sk_transfer_copy (take_row), .items = rows, .actor = actor };
   g_hash_table_insert (self->live, g_strdup (t->row->id), t);
   if (sk_live_transfer_change (t, &change, error))
-    return t;
+    {
+      remember (self, t);
+      return t;
+    }
   g_hash_table_remove (self->live, t->row->id);
   return NULL;
 }
@@ -602,6 +637,7 @@ load (SkTransfers *self, GError **error)
         }
       SkLiveTransfer *t = live_transfer_new (self, sk_transfer_copy (row), items, decisions);
       g_hash_table_insert (self->live, g_strdup (row->id), t);
+      remember (self, t);
       sk_live_transfer_adopt (t);
     }
   return sweep (self, error);
@@ -635,6 +671,7 @@ sk_transfers_dispose (GObject *object)
   g_queue_clear (&self->waiting);
   g_queue_clear (&self->approved);
   g_hash_table_remove_all (self->guests);
+  g_hash_table_remove_all (self->offers);
   g_hash_table_remove_all (self->live);
   G_OBJECT_CLASS (sk_transfers_parent_class)->dispose (object);
 }
@@ -647,6 +684,8 @@ sk_transfers_finalize (GObject *object)
   g_hash_table_unref (self->live);
   g_hash_table_unref (self->recent);
   g_hash_table_unref (self->previews);
+  g_hash_table_unref (self->open);
+  g_hash_table_unref (self->offers);
   g_clear_pointer (&self->policy, sk_policy_set_free);
   g_free (self->policy_dir);
   g_free (self->organisation);
@@ -672,6 +711,8 @@ sk_transfers_init (SkTransfers *self)
   self->guests = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sk_transfers_guest_free);
   self->recent = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
   self->previews = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->open = g_hash_table_new (NULL, NULL);
+  self->offers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_queue_init (&self->waiting);
   g_queue_init (&self->approved);
 }

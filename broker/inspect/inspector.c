@@ -94,6 +94,10 @@ worker_start (const char *program, GError **error)
   return w;
 }
 
+/* Starting one takes the processor that a content's way needs: while one is on its way, and a moment longer,
+ * spares are only started when there are none left. */
+#define REFILL_MS 50
+
 /* A spare says nothing before it has a job: whatever there is to read, it is the end. */
 static gboolean
 is_alive (const Worker *w)
@@ -120,22 +124,22 @@ on_refill (gpointer data)
 static void
 refill_soon (SkInspector *self)
 {
-  if (self->refill == 0)
+  const guint wait = self->spares.length > 0 ? REFILL_MS : 0;
+  g_clear_handle_id (&self->refill, g_source_remove);
+  if (wait == 0)
     self->refill = g_idle_add_full (G_PRIORITY_LOW, on_refill, self, NULL);
+  else if (self->running.length == 0)
+    self->refill = g_timeout_add_full (G_PRIORITY_LOW, wait, on_refill, self, NULL);
 }
 
 static Worker *
 take_worker (SkInspector *self, GError **error)
 {
   Worker *w;
+  while ((w = g_queue_pop_head (&self->spares)) && !is_alive (w))
+    worker_end (w);
   refill_soon (self);
-  while ((w = g_queue_pop_head (&self->spares)))
-    {
-      if (is_alive (w))
-        return w;
-      worker_end (w);
-    }
-  return worker_start (self->program, error);
+  return w ? w : worker_start (self->program, error);
 }
 
 /* -- one content ------------------------------------------------------------------------------------------
@@ -168,6 +172,8 @@ run_finish (Run *run, SkInspection *inspection, GError *error)
   g_autoptr (GTask) task = g_object_ref (run->task);
   run_end (run);
   start_waiting (self);
+  if (self->spares.length < self->spares_wanted)
+    refill_soon (self);
   if (error)
     g_task_return_error (task, error);
   else

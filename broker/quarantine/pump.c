@@ -195,6 +195,33 @@ sk_quarantine_receive_async (SkQuarantine *q, int take_fd, const char *key, cons
   start (pump, receive_thread, cancellable, callback, data);
 }
 
+static void
+sync_blob (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Pump *pump = data;
+  GError *error = NULL;
+  g_autofree char *path = sk_q_blob_path (pump->q, pump->blob);
+  if (sk_q_sync_file (path, &error) && sk_q_sync_folder (pump->q->blobs, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+sk_quarantine_sync_async (SkQuarantine *q, const char *blob, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer data)
+{
+  Pump *pump = g_new0 (Pump, 1);
+  *pump = (Pump){ .q = q, .fd = -1, .blob = g_strdup (blob) };
+  start (pump, sync_blob, cancellable, callback, data);
+}
+
+gboolean
+sk_quarantine_sync_finish (SkQuarantine *q, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
 SkQuarantined *
 sk_quarantine_receive_finish (SkQuarantine *q, GAsyncResult *result, GError **error)
 {

@@ -55,4 +55,6 @@ void sk_q_release (SkQuarantine *, const char *user, guint64 bytes);
 char *sk_q_blob_path (const SkQuarantine *, const char *blob);
 gboolean sk_q_is_blob (const char *name);
 gboolean sk_q_sync_folder (const char *path, GError **error);
+/* The file, without its name in the folder. */
+gboolean sk_q_sync_file (const char *path, GError **error);
 gboolean sk_q_read_all (int fd, guint8 *buffer, gsize length, goffset at, gsize *ret_length, GError **error);

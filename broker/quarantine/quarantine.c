@@ -55,6 +55,13 @@ sk_q_sync_folder (const char *path, GError **error)
 }
 
 gboolean
+sk_q_sync_file (const char *path, GError **error)
+{
+  sk_autofd int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  return (fd >= 0 && fsync (fd) == 0) || sk_q_fail (error, path);
+}
+
+gboolean
 sk_q_is_blob (const char *name)
 {
   return strlen (name) == 64 && strspn (name, "0123456789abcdef") == 64;

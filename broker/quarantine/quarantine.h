@@ -22,7 +22,8 @@
 #define SK_QUARANTINE_USER_MAX (G_GUINT64_CONSTANT (128) << 30)
 /* Nothing is taken in with less room for the folder than this: the database and the logs live there too. */
 #define SK_QUARANTINE_FREE_MIN (G_GUINT64_CONSTANT (512) << 20)
-/* An unfinished file is on the disk so far at every step of this: what a crash costs its sender. */
+/* An unfinished file goes to the disk at every step of this, while its writer goes on with the next: two of
+ * them are what a crash costs its sender. */
 #define SK_QUARANTINE_SYNC_BYTES (8 * 1024 * 1024)
 
 typedef struct
@@ -58,6 +59,9 @@ SkQuarantineWriter *sk_quarantine_begin (SkQuarantine *, const char *key, const 
 guint64 sk_quarantine_writer_offset (SkQuarantineWriter *);
 gboolean sk_quarantine_write (SkQuarantineWriter *, const void *data, gsize length,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Then finishing does not wait for the disk: sk_quarantine_sync_async() does. For what a lost power takes
+ * from its sender as well. */
+void sk_quarantine_writer_set_lazy (SkQuarantineWriter *);
 /* On the disk, under its name, when it returns. Takes the writer. */
 SkQuarantined *sk_quarantine_finish (SkQuarantineWriter *take, GError **error);
 /* Leaves whole chunks for the next one of that key. */
@@ -73,6 +77,10 @@ gssize sk_quarantine_read (SkQuarantineReader *, void *buffer, gsize length, GEr
 void sk_quarantine_reader_free (SkQuarantineReader *);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkQuarantineReader, sk_quarantine_reader_free)
 
+/* On the disk for sure. */
+void
+sk_quarantine_sync_async (SkQuarantine *, const char *blob, GCancellable *, GAsyncReadyCallback, gpointer);
+gboolean sk_quarantine_sync_finish (SkQuarantine *, GAsyncResult *, GError **error);
 /* A blob into a pipe or socket, which is closed at the end. SK_ERROR_PEER_LOST: the other end wants no more.
  */
 void sk_quarantine_send_async (SkQuarantine *, const char *blob, int take_fd, GCancellable *,

@@ -18,6 +18,8 @@ struct _SkQuarantineWriter
   guint64 caught_up; /* ... of which so many are in the digest */
   guint64 synced;    /* bytes of content when it was last on the disk for sure */
   guint64 reserved;
+  GThread *syncing; /* brings what was written to the disk; its result is an errno */
+  gboolean lazy;
   gsize filled;
   guint8 chunk[SK_QUARANTINE_CHUNK], sealed[SK_Q_PIECE];
 };
@@ -138,6 +140,32 @@ put (SkQuarantineWriter *w, gboolean last, GError **error)
   return TRUE;
 }
 
+static gpointer
+sync_thread (gpointer fd)
+{
+  return GINT_TO_POINTER (fdatasync (GPOINTER_TO_INT (fd)) == 0 ? 0 : errno);
+}
+
+static gboolean
+sync_wait (SkQuarantineWriter *w, GError **error)
+{
+  GThread *thread = g_steal_pointer (&w->syncing);
+  const int failed = thread ? GPOINTER_TO_INT (g_thread_join (thread)) : 0;
+  errno = failed;
+  return failed == 0 || sk_q_fail (error, w->path);
+}
+
+/* The step before has to be there first: a disk that is slower than its writer holds it back. */
+static gboolean
+sync_start (SkQuarantineWriter *w, GError **error)
+{
+  if (!sync_wait (w, error))
+    return FALSE;
+  w->synced = sk_quarantine_writer_offset (w);
+  w->syncing = g_thread_new ("sync", sync_thread, GINT_TO_POINTER (w->fd));
+  return TRUE;
+}
+
 static gboolean
 put_whole (SkQuarantineWriter *w, GError **error)
 {
@@ -146,10 +174,7 @@ put_whole (SkQuarantineWriter *w, GError **error)
   w->chunks++;
   w->caught_up++;
   w->filled = 0;
-  if (sk_quarantine_writer_offset (w) - w->synced < SK_QUARANTINE_SYNC_BYTES)
-    return TRUE;
-  w->synced = sk_quarantine_writer_offset (w);
-  return fdatasync (w->fd) == 0 || sk_q_fail (error, w->path);
+  return sk_quarantine_writer_offset (w) - w->synced < SK_QUARANTINE_SYNC_BYTES || sync_start (w, error);
 }
 
 gboolean
@@ -173,23 +198,37 @@ sk_quarantine_write (SkQuarantineWriter *w, const void *data, gsize length, GErr
 
 /* From here to its name no purge may come between: the same content may be there already. */
 static gboolean
-publish (SkQuarantineWriter *w, SkQuarantined *content, GError **error)
+publish (SkQuarantineWriter *w, SkQuarantined *content, const char *target, gboolean *ret_ours,
+         GError **error)
 {
   SkQuarantine *q = w->owner;
-  g_autofree char *target = sk_q_blob_path (q, content->blob);
   g_autoptr (GMutexLocker) lock = g_mutex_locker_new (&q->mutex);
-  if (access (target, F_OK) == 0)
+  *ret_ours = access (target, F_OK) != 0;
+  if (!*ret_ours)
     unlink (w->path); /* its bytes are given back with the writer */
   else if (rename (w->path, target) < 0)
     return sk_q_fail (error, target);
   else
     w->reserved = 0;
-  if (!sk_q_sync_folder (q->blobs, error))
-    return FALSE;
   const guint held = GPOINTER_TO_UINT (g_hash_table_lookup (q->held, content->blob));
   g_hash_table_insert (q->held, g_strdup (content->blob), GUINT_TO_POINTER (held + 1));
   content->owner = q;
   return TRUE;
+}
+
+/* The same content from somebody else was perhaps never waited for. */
+static gboolean
+make_durable (SkQuarantineWriter *w, SkQuarantined *content, GError **error)
+{
+  SkQuarantine *q = w->owner;
+  g_autofree char *target = sk_q_blob_path (q, content->blob);
+  const gboolean synced = !w->lazy && access (target, F_OK) != 0;
+  gboolean ours;
+  if (synced && fsync (w->fd) < 0)
+    return sk_q_fail (error, w->path);
+  return publish (w, content, target, &ours, error)
+         && (w->lazy
+             || (((synced && ours) || sk_q_sync_file (target, error)) && sk_q_sync_folder (q->blobs, error)));
 }
 
 static gboolean
@@ -197,17 +236,22 @@ finish (SkQuarantineWriter *w, SkQuarantined *content, GError **error)
 {
   guint8 sha[EVP_MAX_MD_SIZE];
   unsigned int n = 0;
-  if (!catch_up (w, error) || !put (w, TRUE, error))
+  if (!catch_up (w, error) || !put (w, TRUE, error) || !sync_wait (w, error))
     return FALSE;
   content->size = sk_quarantine_writer_offset (w);
   /* Behind the last chunk nothing of an earlier, longer try may stay. */
-  if (ftruncate (w->fd, chunk_at (w, w->chunks) + (goffset) (w->filled + SK_Q_OVERHEAD)) < 0
-      || fsync (w->fd) < 0)
+  if (ftruncate (w->fd, chunk_at (w, w->chunks) + (goffset) (w->filled + SK_Q_OVERHEAD)) < 0)
     return sk_q_fail (error, w->path);
   EVP_DigestFinal_ex (w->digest, sha, &n);
   content->sha256 = sk_q_hex (sha, n);
   content->blob = sk_q_hmac_hex (w->owner->name_key, sha, n);
-  return publish (w, content, error);
+  return make_durable (w, content, error);
+}
+
+void
+sk_quarantine_writer_set_lazy (SkQuarantineWriter *w)
+{
+  w->lazy = TRUE;
 }
 
 SkQuarantined *
@@ -224,6 +268,7 @@ sk_quarantine_writer_free (SkQuarantineWriter *w)
 {
   if (!w)
     return;
+  sync_wait (w, NULL);
   if (w->reserved > 0)
     sk_q_release (w->owner, w->head.user, w->reserved);
   EVP_MD_CTX_free (w->digest);

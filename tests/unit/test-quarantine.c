@@ -104,6 +104,49 @@ test_round_trip (Fixture *f, gconstpointer data)
 }
 
 static void
+on_synced (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static gboolean
+sync_blob (Fixture *f, const char *blob, GError **error)
+{
+  GAsyncResult *result = NULL;
+  sk_quarantine_sync_async (f->q, blob, NULL, on_synced, &result);
+  while (!result)
+    g_main_context_iteration (NULL, TRUE);
+  const gboolean synced = sk_quarantine_sync_finish (f->q, result, error);
+  g_object_unref (result);
+  return synced;
+}
+
+/* Who does not wait for the disk has the same blob, and can wait later; one that waits may come to one that
+ * did not.
+ */
+static void
+test_lazy (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree guint8 *bytes = content (1000, 3);
+  SkQuarantineWriter *w = sk_quarantine_begin (f->q, "a-1", "hanako", &error);
+  g_assert_no_error (error);
+  sk_quarantine_writer_set_lazy (w);
+  g_assert_true (sk_quarantine_write (w, bytes, 1000, &error));
+  g_autoptr (SkQuarantined) lazy = sk_quarantine_finish (w, &error);
+  g_assert_no_error (error);
+  g_autoptr (SkQuarantined) waited = put (f, "a-2", bytes, 1000);
+  g_assert_cmpstr (lazy->blob, ==, waited->blob);
+  g_autoptr (GBytes) back = get (f, lazy->blob, 0, &error);
+  g_assert_cmpmem (g_bytes_get_data (back, NULL), g_bytes_get_size (back), bytes, 1000);
+  g_assert_true (sync_blob (f, lazy->blob, &error));
+  g_assert_no_error (error);
+  g_autofree char *none = g_strnfill (64, '0');
+  g_assert_false (sync_blob (f, none, &error));
+  g_assert_nonnull (error);
+}
+
+static void
 read_file (const char *path, char **bytes, gsize *length)
 {
   g_assert_true (g_file_get_contents (path, bytes, length, NULL));
@@ -443,6 +486,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("round-trip", test_round_trip);
+  ADD ("lazy", test_lazy);
   ADD ("tampering", test_tampering);
   ADD ("other-key", test_other_key);
   ADD ("same-content", test_same_content);
