@@ -202,8 +202,8 @@ role_of (const char *whom)
                                                                                   : NULL;
 }
 
-static const char *const *
-groups_of (SkPeople *self, const char *user)
+const char *const *
+sk_people_recent_groups (SkPeople *self, const char *user)
 {
   const gint64 now = g_get_monotonic_time ();
   if (now - self->asked_at > GROUPS_US)
@@ -228,7 +228,7 @@ matches_self (SkPeople *self, const char *user, const char *whom, const char *or
   if (g_str_has_prefix (whom, "user:"))
     return strcmp (whom + strlen ("user:"), user) == 0;
   if (g_str_has_prefix (whom, "group:"))
-    return g_strv_contains (groups_of (self, user), whom + strlen ("group:"));
+    return g_strv_contains (sk_people_recent_groups (self, user), whom + strlen ("group:"));
   GPtrArray *lines = role ? g_hash_table_lookup (self->by_user, user) : NULL;
   for (guint i = 0; lines && i < lines->len; i++)
     if (has_role (self, lines->pdata[i], role, organisation, section, now))

@@ -34,6 +34,9 @@ void sk_people_expand_section (SkPeople *, const char *organisation, const char 
                                GHashTable *names);
 /* Names of the user's groups, by the user database. */
 char **sk_people_groups (const char *user);
+/* The same, as it was up to a second ago: the user database takes a millisecond to answer. Borrowed until the
+ * next call. */
+const char *const *sk_people_recent_groups (SkPeople *, const char *user);
 
 /* Whether `user` is one of those that `whom` means ("user:", "group:", "role:", "position:"), for a matter of
  * that organisation and section: by themselves, or as somebody's deputy now (*ret_for: whose; borrowed, NULL

@@ -84,7 +84,7 @@ sk_transfer_question (SkLiveTransfer *t, gboolean inspected)
   q->count = row->count;
   sk_set_text (&q->user, row->user);
   g_strfreev (q->groups);
-  q->groups = sk_people_groups (row->user);
+  q->groups = g_strdupv ((char **) sk_people_recent_groups (t->owner->parts.people, row->user));
   sk_set_text (&q->section, row->section);
   sk_set_text (&q->organisation, row->organisation);
   q->channel = SK_CHANNEL_DESK;

@@ -1,4 +1,4 @@
-"""A guest image in a VM of libvirt without sekishod, and a stock FreeRDP client on its picture: what test-guest and test-guest-files share."""
+"""A guest image in a VM of libvirt without sekishod, and a stock FreeRDP client on its picture: what test-guest, test-guest-files and tests/bench/run transfer share."""
 import json
 import os
 import socket
@@ -10,11 +10,14 @@ import time
 
 sys.path[:0] = [os.path.dirname(os.path.realpath(__file__)),
                 os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'lib')]
+import guest_host as host  # noqa: E402
 from rig import reachable, run, wait_until  # noqa: E402
 
 IMAGE = os.environ.get('SEKISHO_TEST_IMAGE', os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', 'build', 'guest'))
 # An emulated processor beside other work: see BOOT_SECONDS of tests/lib/rig.py.
 BOOT, BROWSER = 240, 420
+# What it was seen to need for a command, several times over.
+SOON = 60
 
 DOMAIN = """<domain type='qemu'>
   <name>{name}</name>
@@ -102,6 +105,38 @@ class Machine:
     def __exit__(self, *_):
         subprocess.run(['virsh', '-c', 'qemu:///system', 'destroy', self.name], capture_output=True, check=False)
         run('rm', '-rf', self.dir)
+
+
+class Shell:
+    """The root shell on the guest's serial port."""
+
+    def __init__(self, path):
+        self.sock = host.connect(path, time.monotonic() + 60)
+        self.count = 0
+        # bash's line editor takes Japanese for commands of its own.
+        self.sock.sendall(b'exec dash\n')
+        self('stty -echo; PS1=')
+
+    def __call__(self, command, seconds=SOON):
+        """Runs it; returns what it said. Raises when it failed."""
+        self.count += 1
+        mark = f'@{self.count}@'
+        self.sock.sendall(f'{{ {command}; }} 2>&1; echo "@"{self.count}"@$?@"\n'.encode())
+        said = b''
+        self.sock.settimeout(seconds)
+        while True:
+            said += self.sock.recv(65536)
+            text = said.decode(errors='replace').replace('\r', '')
+            at = text.find(mark)
+            if at >= 0 and '@' in text[at + len(mark):]:
+                break
+        status = text[at + len(mark):].split('@')[0]
+        if status != '0':
+            raise RuntimeError(f'{command}: status {status}: {text[:at]}')
+        return text[:at]
+
+    def as_person(self, command, seconds=SOON):
+        return self(f"setpriv --reuid=sekisho --regid=sekisho --clear-groups -- sh -c '{command}'", seconds)
 
 
 class Client:
