@@ -7,11 +7,17 @@
 static void
 reply (SkRequest *request)
 {
-  SkTransfers *transfers = request->server->transfers;
   JsonObject *object = json_object_new ();
-  const char *wrong = sk_transfers_policy_error (transfers);
-  json_object_set_string_member (object, "version", sk_transfers_policy_version (transfers));
-  json_object_set_string_member (object, "error", wrong ? wrong : "");
+  SkPolicyStatus status;
+  sk_transfers_policy_status (request->server->transfers, &status);
+  json_object_set_string_member (object, "version", status.version);
+  json_object_set_int_member (object, "since", status.since);
+  json_object_set_int_member (object, "files", status.files);
+  json_object_set_int_member (object, "rules", status.rules);
+  json_object_set_string_member (object, "directory", status.directory);
+  json_object_set_boolean_member (object, "from_copy", status.from_copy);
+  json_object_set_string_member (object, "error", status.error ? status.error : "");
+  json_object_set_int_member (object, "error_since", status.error_since);
   sk_request_reply_object (request, object);
 }
 
@@ -21,7 +27,8 @@ have_transfers (SkRequest *request)
   if (request->server->transfers)
     return TRUE;
   sk_request_reply_error (request,
-                          g_error_new_literal (SK_ERROR, SK_ERROR_UNAVAILABLE, "nothing crosses here"));
+                          g_error_new_literal (SK_ERROR, SK_ERROR_UNAVAILABLE,
+                                               SK_BOTH ("nothing crosses here", "転送は使えません")));
   return FALSE;
 }
 
@@ -38,7 +45,7 @@ sk_api_post_policy_reload (SkRequest *request)
   GError *error = NULL;
   if (!have_transfers (request))
     return;
-  if (sk_transfers_reload_policy (request->server->transfers, &error))
+  if (sk_transfers_reload_policy (request->server->transfers, request->who->user, &error))
     reply (request);
   else
     sk_request_reply_error (request, error);

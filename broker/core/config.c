@@ -1,6 +1,7 @@
 #include "core/config.h"
 #include "common/error.h"
 #include "common/i18n.h"
+#include "inspect/antivirus.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ sk_config_free (SkConfig *config)
   g_free (config->image_dir);
   g_free (config->policy_dir);
   g_free (config->organisation);
+  g_free (config->antivirus);
   g_free (config->uri);
   g_free (config);
 }
@@ -41,6 +43,7 @@ static const Key keys[] = {
   { "image-dir", G_STRUCT_OFFSET (SkConfig, image_dir) },
   { "policy-dir", G_STRUCT_OFFSET (SkConfig, policy_dir) },
   { "organisation", G_STRUCT_OFFSET (SkConfig, organisation) },
+  { "antivirus", G_STRUCT_OFFSET (SkConfig, antivirus) },
   { "uri", G_STRUCT_OFFSET (SkConfig, uri) },
   { "max-boots", G_STRUCT_OFFSET (SkConfig, max_boots), TRUE },
   { "spare-views", G_STRUCT_OFFSET (SkConfig, spare_views), TRUE },
@@ -123,7 +126,8 @@ finish (SkConfig *config, GError **error)
     config->max_boots = (int) MAX (g_get_num_processors () / 2, 1);
   if (config->spare_views < 0)
     config->spare_views = 2;
-  return TRUE;
+  g_autoptr (SkAntivirus) antivirus = sk_antivirus_new (config->antivirus, error);
+  return antivirus != NULL;
 }
 
 static void
@@ -155,6 +159,11 @@ sk_config_load (int *argc, char ***argv, GError **error)
       SK_TR ("The rules for what may cross (" SK_POLICY_DIR ")", "転送の規則の場所"), "DIR" },
     { "organisation", 0, 0, G_OPTION_ARG_STRING, &config->organisation,
       SK_TR ("Of people whom the personnel list gives none (local)", "名簿に団体のない人の団体名"), "NAME" },
+    { "antivirus", 0, 0, G_OPTION_ARG_STRING, &config->antivirus,
+      SK_TR (
+          "clamd:/PATH, clamd:HOST:PORT, icap://HOST[:PORT]/SERVICE or none (Debian's clamd where it runs)",
+          "ウイルス検査ソフト（省略時: Debian の clamd があればそれ）"),
+      "ADDRESS" },
     { "uri", 0, 0, G_OPTION_ARG_STRING, &config->uri, SK_TR ("libvirt's (qemu:///system)", "libvirt の URI"),
       "URI" },
     { "max-boots", 0, 0, G_OPTION_ARG_INT, &config->max_boots,

@@ -11,6 +11,7 @@ typedef struct
   char *image_dir;
   char *policy_dir;   /* the rules for what may cross */
   char *organisation; /* of people whom the personnel list gives none */
+  char *antivirus;    /* see inspect/antivirus.h; NULL: Debian's clamd, where it runs */
   char *uri;
   int max_boots; /* 0: one for every two CPUs */
   int spare_views;

@@ -436,10 +436,30 @@ on_versions (const char *text, const GError *error, gpointer data)
 }
 
 static void
+on_antivirus (gpointer data)
+{
+  one_less (data);
+}
+
+static void
+check_transfers (Doctor *d)
+{
+  SkTransfers *transfers = d->core->parts.transfers;
+  SkPolicyStatus status;
+  if (!transfers)
+    return;
+  sk_transfers_policy_status (transfers, &status);
+  sk_doctor_check_policy (&status, d->checks);
+  d->pending++;
+  sk_doctor_check_antivirus (sk_transfers_antivirus (transfers), d->checks, on_antivirus, d);
+}
+
+static void
 describe_domains (Doctor *d)
 {
   SkHypervisor *hypervisor = d->core->parts.hypervisor;
   d->pending = 1;
+  check_transfers (d);
   for (guint i = 0; i < d->core->vms->len; i++)
     {
       SkLiveVm *vm = d->core->vms->pdata[i];

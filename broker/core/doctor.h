@@ -18,6 +18,14 @@ void sk_doctor_add (JsonArray *checks, const char *name, SkCheckState state, con
 
 /* doctor-host.c: what the host can see without asking a guest. */
 void sk_doctor_check_host (SkCore *core, JsonArray *checks);
+/* doctor-transfers.c: the rules, at once; the antivirus calls done when it has answered or its time is over.
+ */
+void sk_doctor_check_policy (const SkPolicyStatus *status, JsonArray *checks);
+void sk_doctor_check_antivirus (SkAntivirus *antivirus, JsonArray *checks, void (*done) (gpointer data),
+                                gpointer data);
+/* What a probe that came to this means. */
+void sk_doctor_judge_scanner (const char *address, gboolean configured, const SkScan *said, gint64 now,
+                              JsonArray *checks);
 /* A domain's XML against the list of devices that a VM may have. NULL, or a new string naming the first that
  * it may not. */
 char *sk_doctor_judge_domain (const char *xml, const char *network);

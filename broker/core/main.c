@@ -30,13 +30,24 @@ on_signal (gpointer loop)
   return G_SOURCE_CONTINUE;
 }
 
+/* The same as sekishoctl policy reload; what is wrong is in the log, doctor and the audit trail. */
+static gboolean
+on_hangup (gpointer transfers)
+{
+  g_autoptr (GError) error = NULL;
+  if (!sk_transfers_reload_policy (transfers, "SIGHUP", &error))
+    sk_debug (NULL, "%s", error->message);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
-run_loop (void)
+run_loop (SkTransfers *transfers)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   signal (SIGPIPE, SIG_IGN);
   g_unix_signal_add (SIGTERM, on_signal, loop);
   g_unix_signal_add (SIGINT, on_signal, loop);
+  g_unix_signal_add (SIGHUP, on_hangup, transfers);
   sk_service_ready ();
   g_main_loop_run (loop);
   sk_service_stopping ();
@@ -55,6 +66,7 @@ run (const SkConfig *config, GError **error)
   g_autoptr (SkQuarantine) quarantine = NULL;
   g_autoptr (SkPeople) people = NULL;
   g_autoptr (SkInspector) inspector = NULL;
+  g_autoptr (SkAntivirus) antivirus = NULL;
   g_autoptr (SkTransfers) transfers = NULL;
   g_autoptr (SkStaff) staff = NULL;
   g_autoptr (SkHypervisor) hypervisor = NULL;
@@ -67,6 +79,7 @@ run (const SkConfig *config, GError **error)
       || !(quarantine = sk_quarantine_new (config->state_dir, NULL, error))
       || !(people = sk_people_new (store, config->organisation, error))
       || !(inspector = sk_inspector_new (config->libexec_dir, SPARE_INSPECTORS, error))
+      || !(antivirus = sk_antivirus_new (config->antivirus, error))
       || !(staff = sk_process_staff_new (config->runtime_dir, config->libexec_dir, error)))
     return FALSE;
   sk_people_set_audit (people, audit);
@@ -74,8 +87,10 @@ run (const SkConfig *config, GError **error)
                                       .audit = audit,
                                       .quarantine = quarantine,
                                       .inspector = inspector,
+                                      .antivirus = antivirus,
                                       .people = people,
                                       .policy_dir = config->policy_dir,
+                                      .state_dir = config->state_dir,
                                       .organisation = config->organisation,
                                       .inspections = INSPECTIONS };
   if (!(transfers = sk_transfers_new (&crossing, error)))
@@ -102,7 +117,7 @@ run (const SkConfig *config, GError **error)
   if (!(manager = sk_manager_new (&parts, error))
       || !(server = sk_api_server_new_full (manager, &api, error)))
     return FALSE;
-  run_loop ();
+  run_loop (transfers);
   sk_notice (NULL, "stopping; VMs and viewers go on");
   return TRUE;
 }

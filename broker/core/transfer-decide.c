@@ -11,36 +11,6 @@
 /* -- the rules ----------------------------------------------------------------------------------------------
  */
 
-gboolean
-sk_transfers_reload_policy (SkTransfers *self, GError **error)
-{
-  g_autoptr (GError) wrong = NULL;
-  SkPolicySet *set = sk_policy_load (self->policy_dir, &wrong);
-  g_clear_pointer (&self->policy_error, g_free);
-  if (!set)
-    {
-      self->policy_error = g_strdup (wrong->message);
-      g_propagate_error (error, g_steal_pointer (&wrong));
-      return FALSE;
-    }
-  g_clear_pointer (&self->policy, sk_policy_set_free);
-  self->policy = set;
-  sk_notice (SK_FIELDS ("policy", sk_policy_version (set)), "policy: %u rules", sk_policy_set_rules (set));
-  return TRUE;
-}
-
-const char *
-sk_transfers_policy_version (SkTransfers *self)
-{
-  return self->policy ? sk_policy_version (self->policy) : "";
-}
-
-const char *
-sk_transfers_policy_error (SkTransfers *self)
-{
-  return self->policy_error;
-}
-
 static void
 add_findings (SkPolicyQuestion *q, const char *text)
 {
@@ -52,6 +22,22 @@ add_findings (SkPolicyQuestion *q, const char *text)
       sk_policy_question_add_finding (q, json_object_get_string_member (finding, "kind"),
                                       (guint) json_object_get_int_member (finding, "count"));
     }
+}
+
+/* As good as the worst of them. */
+static const char *
+worst_scan (SkLiveTransfer *t)
+{
+  SkScanState worst = SK_SCAN_CLEAN;
+  for (guint i = 0; i < t->items->len; i++)
+    {
+      const char *word = ((SkLiveItem *) t->items->pdata[i])->row->antivirus;
+      if (strcmp (word, sk_scan_words[SK_SCAN_INFECTED]) == 0)
+        return word;
+      if (strcmp (word, sk_scan_words[SK_SCAN_CLEAN]) != 0)
+        worst = SK_SCAN_UNSCANNED;
+    }
+  return sk_scan_words[worst];
 }
 
 /* What is known by then. */
@@ -69,7 +55,7 @@ add_inspection (SkLiveTransfer *t, SkPolicyQuestion *q)
   g_strfreev (q->types);
   q->types = (char **) g_ptr_array_free (g_steal_pointer (&types), FALSE);
   q->findings_known = TRUE;
-  sk_set_text (&q->antivirus, "unscanned");
+  sk_set_text (&q->antivirus, worst_scan (t));
 }
 
 SkPolicyQuestion *
@@ -249,6 +235,23 @@ inspect_again (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
   return TRUE;
 }
 
+/* The rule's sentence says what to do, the scanner's what is wrong. */
+static void
+refuse_unscanned (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
+{
+  const char *why = "";
+  for (guint i = 0; i < t->items->len && !*why; i++)
+    {
+      const SkTransferItem *row = ((SkLiveItem *) t->items->pdata[i])->row;
+      if (strcmp (row->antivirus, sk_scan_words[SK_SCAN_UNSCANNED]) == 0)
+        why = row->scan_note;
+    }
+  g_autofree char *why_en = sk_both_pick (why, FALSE), *why_ja = sk_both_pick (why, TRUE);
+  g_autofree char *en = g_strdup_printf ("Not scanned: %s. %s", why_en, verdict->reason_en);
+  g_autofree char *ja = g_strdup_printf ("ウイルス検査なし: %s。%s", why_ja, verdict->reason_ja);
+  refuse (t, "policy", verdict->rule, verdict->reason, en, ja);
+}
+
 void
 sk_live_transfer_decide (SkLiveTransfer *t)
 {
@@ -259,7 +262,9 @@ sk_live_transfer_decide (SkLiveTransfer *t)
     }
   g_autoptr (SkPolicyQuestion) q = sk_transfer_question (t, TRUE);
   g_autoptr (SkPolicyVerdict) verdict = sk_policy_decide (t->owner->policy, q, g_random_int ());
-  if (verdict->action == SK_POLICY_REFUSE)
+  if (verdict->action == SK_POLICY_REFUSE && g_strcmp0 (verdict->reason, "not-scanned") == 0)
+    refuse_unscanned (t, verdict);
+  else if (verdict->action == SK_POLICY_REFUSE)
     refuse (t, "policy", verdict->rule, verdict->reason, verdict->reason_en, verdict->reason_ja);
   else if ((guint64) t->row->bytes > verdict->bytes_max || t->row->count > verdict->count_max)
     refuse (t, "policy", verdict->rule, "too-large", "It is larger than the rules allow. Send it in parts.",

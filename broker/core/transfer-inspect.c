@@ -1,5 +1,5 @@
-/* One item after another through a sandboxed inspector: out of the quarantine into its pipe, what it made
- * anew back into the quarantine. The core sees none of it but the result line. */
+/* One item after another past the antivirus and through a sandboxed inspector: out of the quarantine into its
+ * pipe, what it made anew back into the quarantine. The core sees none of it but the result line. */
 #include "common/error.h"
 #include "common/log.h"
 #include "core/transfer-private.h"
@@ -68,6 +68,55 @@ refuse (SkLiveTransfer *t, const char *actor, const char *code, const char *en, 
 {
   sk_live_transfer_end_logged (t, SK_TRANSFER_REFUSED, actor, code, en, ja);
 }
+
+/* -- the antivirus ------------------------------------------------------------------------------------------
+ */
+
+static gssize
+read_blob (gpointer reader, void *buffer, gsize length, GError **error)
+{
+  return sk_quarantine_read (reader, buffer, length, error);
+}
+
+static gboolean
+rewind_blob (gpointer reader, GError **error)
+{
+  return sk_quarantine_seek (reader, 0, error);
+}
+
+/* Whatever the rules say. */
+static void
+refuse_infected (SkLiveTransfer *t, const SkTransferItem *row)
+{
+  g_autofree char *en
+      = g_strdup_printf ("Malware was found: %s in %s. Do not open the original; tell your administrator.",
+                         row->scan_note, row->name);
+  g_autofree char *ja
+      = g_strdup_printf ("マルウェアが見つかりました: %s（%s）。元のファイルを開かず、管理者に"
+                         "連絡してください。",
+                         row->scan_note, row->name);
+  refuse (t, "antivirus", "infected", en, ja);
+}
+
+/* FALSE: it ended here. */
+static gboolean
+book_scan (SkLiveTransfer *t, Run *run, const SkScan *scan)
+{
+  SkTransferItem *row = ((SkLiveItem *) t->items->pdata[run->item])->row;
+  sk_set_text (&row->antivirus, sk_scan_words[scan->state]);
+  sk_set_text (&row->scanner, scan->scanner);
+  sk_set_text (&row->scan_note, scan->state == SK_SCAN_INFECTED ? scan->name : scan->why);
+  if (scan->state == SK_SCAN_UNSCANNED && sk_antivirus_is_configured (t->owner->parts.antivirus))
+    sk_warn (SK_FIELDS ("transfer", t->row->id), "not scanned: %s", scan->why);
+  if (scan->state != SK_SCAN_INFECTED)
+    return TRUE;
+  sk_warn (SK_FIELDS ("transfer", t->row->id, "user", t->row->user), "infected: %s", scan->name);
+  refuse_infected (t, row);
+  return FALSE;
+}
+
+/* -- the inspection -----------------------------------------------------------------------------------------
+ */
 
 /* FALSE: it did not get through. */
 static gboolean
@@ -151,7 +200,7 @@ finish (Run *run)
       t->busy = FALSE;
       if (t->row->state == SK_TRANSFER_INSPECTING)
         {
-          if (run->error)
+          if (run->error || !run->inspection)
             try_again (t, run);
           else if (book_result (t, run))
             t->inspecting = run->item + 1;
@@ -257,6 +306,38 @@ start (SkLiveTransfer *t, Run *run, GError **error)
   return TRUE;
 }
 
+/* It may have been withdrawn meanwhile. */
+static SkLiveTransfer *
+still_there (Run *run)
+{
+  SkLiveTransfer *t = sk_transfers_find (run->owner, run->transfer);
+  return t && t->cancel == run->cancel && t->row->state == SK_TRANSFER_INSPECTING ? t : NULL;
+}
+
+static void
+on_scanned (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Run *run = data;
+  SkLiveTransfer *t = still_there (run);
+  g_autoptr (SkScan) said = sk_antivirus_scan_finish (run->owner->parts.antivirus, result, &run->error);
+  if (!said || !t || !book_scan (t, run, said) || !start (t, run, &run->error))
+    finish (run);
+}
+
+static gboolean
+scan (SkLiveTransfer *t, Run *run, GError **error)
+{
+  SkTransfers *self = t->owner;
+  const SkTransferItem *row = ((SkLiveItem *) t->items->pdata[run->item])->row;
+  SkQuarantineReader *reader = sk_quarantine_open (self->parts.quarantine, row->blob, error);
+  if (!reader)
+    return FALSE;
+  const SkScanContent content = { sk_quarantine_size (reader), read_blob, rewind_blob, reader,
+                                  (GDestroyNotify) sk_quarantine_reader_free };
+  sk_antivirus_scan_async (self->parts.antivirus, &content, run->cancel, on_scanned, run);
+  return TRUE;
+}
+
 static void
 begin_item (SkLiveTransfer *t)
 {
@@ -270,7 +351,7 @@ begin_item (SkLiveTransfer *t)
   g_set_object (&t->cancel, run->cancel);
   t->busy = TRUE;
   self->inspections++;
-  if (start (t, run, &error))
+  if (scan (t, run, &error))
     return;
   run->error = g_steal_pointer (&error);
   finish (run);

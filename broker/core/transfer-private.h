@@ -44,14 +44,17 @@ struct _SkTransfers
   SkClock *clock;
   char *policy_dir, *organisation;
   SkPolicySet *policy;
+  gboolean policy_from_copy;
+  gint64 policy_since, policy_error_since;
   char *policy_error;
-  GHashTable *live;   /* id -> SkLiveTransfer: all whose content is kept */
-  GQueue waiting;     /* borrowed SkLiveTransfer: to be inspected, oldest first */
-  GQueue approved;    /* ... to be released */
-  GHashTable *guests; /* session -> SkGuest */
-  GHashTable *recent; /* uid -> GArray of gint64: when a user's latest transfers were made */
-  GHashTable *open;   /* uid -> how many of this user's transfers are not over */
-  GHashTable *offers; /* VM and key of an offer -> SkLiveTransfer, borrowed */
+  char *policy_copies; /* STATE/policies; NULL: none are kept */
+  GHashTable *live;    /* id -> SkLiveTransfer: all whose content is kept */
+  GQueue waiting;      /* borrowed SkLiveTransfer: to be inspected, oldest first */
+  GQueue approved;     /* ... to be released */
+  GHashTable *guests;  /* session -> SkGuest */
+  GHashTable *recent;  /* uid -> GArray of gint64: when a user's latest transfers were made */
+  GHashTable *open;    /* uid -> how many of this user's transfers are not over */
+  GHashTable *offers;  /* VM and key of an offer -> SkLiveTransfer, borrowed */
   guint inspections;
   GHashTable *previews; /* user -> how many run */
   guint pump_timer, tick_timer;
@@ -185,6 +188,10 @@ gboolean sk_live_transfer_was_decided_by (const SkLiveTransfer *, const char *us
 /* transfer-matter.c */
 /* It belongs to a matter that this person may carry on: a colleague of its section, not an approver. */
 gboolean sk_transfer_is_colleagues (SkTransfers *, const SkIdentity *who, const SkTransfer *row);
+
+/* transfer-policy.c */
+/* The directory's set, or the last good one. */
+void sk_transfers_load_policy (SkTransfers *);
 
 /* transfer-guest.c */
 void sk_transfers_deliver (SkLiveTransfer *); /* releasing, to a guest */

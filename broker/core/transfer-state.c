@@ -46,6 +46,12 @@ item_details (const SkTransferItem *item)
   json_object_set_string_member (object, "result_name", item->result_name);
   json_object_set_string_member (object, "findings", item->findings);
   json_object_set_string_member (object, "removed", item->removed);
+  if (*item->antivirus)
+    {
+      json_object_set_string_member (object, "antivirus", item->antivirus);
+      json_object_set_string_member (object, "scanner", item->scanner);
+      json_object_set_string_member (object, "scan_note", item->scan_note);
+    }
   return object;
 }
 

@@ -647,13 +647,13 @@ SkTransfers *
 sk_transfers_new (const SkTransfersParts *parts, GError **error)
 {
   g_autoptr (SkTransfers) self = g_object_new (SK_TYPE_TRANSFERS, NULL);
-  g_autoptr (GError) policy_error = NULL;
   self->parts = *parts;
   self->clock = parts->clock ? parts->clock : sk_clock_system ();
   self->policy_dir = g_strdup (parts->policy_dir);
   self->organisation = g_strdup (parts->organisation);
-  if (!sk_transfers_reload_policy (self, &policy_error))
-    sk_err (NULL, "%s", policy_error->message);
+  if (parts->state_dir)
+    self->policy_copies = g_build_filename (parts->state_dir, "policies", NULL);
+  sk_transfers_load_policy (self);
   if (!load (self, error))
     return NULL;
   sk_timer_set (self->clock, &self->tick_timer, SK_TRANSFER_TICK_SECONDS * 1000, on_tick, self);
@@ -690,6 +690,7 @@ sk_transfers_finalize (GObject *object)
   g_free (self->policy_dir);
   g_free (self->organisation);
   g_free (self->policy_error);
+  g_free (self->policy_copies);
   G_OBJECT_CLASS (sk_transfers_parent_class)->finalize (object);
 }
 

@@ -13,6 +13,7 @@
 #include "core/guest-files.h"
 #include "core/manager.h"
 #include "core/people.h"
+#include "inspect/antivirus.h"
 #include "inspect/inspector.h"
 #include "policy/policy.h"
 #include "quarantine/quarantine.h"
@@ -41,8 +42,10 @@ typedef struct
   SkAudit *audit;
   SkQuarantine *quarantine;
   SkInspector *inspector;
+  SkAntivirus *antivirus; /* NULL: there is none */
   SkPeople *people;
   const char *policy_dir;
+  const char *state_dir;    /* of the copy of the rules in force; NULL: none is kept */
   const char *organisation; /* of people who have none */
   guint inspections;        /* at once */
   SkClock *clock;           /* NULL: the system's */
@@ -53,8 +56,8 @@ G_DECLARE_FINAL_TYPE (SkTransfers, sk_transfers, SK, TRANSFERS, GObject)
 /* Signals "changed" (const char *id): a transfer of that id has another state, or something was said about
  * it; "matter-changed" (const char *id). */
 
-/* Goes on with what an earlier core left. A policy set that cannot be read is no error: nothing crosses then,
- * and sk_transfers_policy_error() says why. */
+/* Goes on with what an earlier core left. A policy set that cannot be read is no error: the last good one is
+ * in force then, or nothing crosses, and sk_transfers_policy_status() says why. */
 SkTransfers *sk_transfers_new (const SkTransfersParts *parts, GError **error);
 
 /* -- for the desktop's side --------------------------------------------------------------------------------
@@ -187,9 +190,22 @@ char **sk_transfers_deciders (SkTransfers *, const SkTransfer *transfer, guint *
 /* -- policy ------------------------------------------------------------------------------------------------
  */
 
-/* Reads the directory again. On error the set in force stays. */
-gboolean sk_transfers_reload_policy (SkTransfers *, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What is in force. Borrowed, until the next reload. */
+typedef struct
+{
+  const char *version; /* "": none is in force */
+  gint64 since;
+  guint files, rules;
+  const char *directory; /* where the rules are read from */
+  gboolean from_copy; /* the directory is bad since before the start: the copy of the last good set counts */
+  const char *error;  /* of the last reading: FILE:LINE: what, in both languages; NULL: it was good */
+  gint64 error_since;
+} SkPolicyStatus;
+void sk_transfers_policy_status (SkTransfers *, SkPolicyStatus *ret_status);
+/* Reads the directory again. On error the set in force stays. by: a user, "SIGHUP"; the audit trail has a row
+ * either way, and a set is in force only once it has. */
+gboolean sk_transfers_reload_policy (SkTransfers *, const char *by, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 const char *sk_transfers_policy_version (SkTransfers *); /* "": none is in force */
-const char *sk_transfers_policy_error (SkTransfers *);   /* of the last reading; NULL: it was good */
+SkAntivirus *sk_transfers_antivirus (SkTransfers *);     /* NULL: there is none */
 /* Why this transfer came out as it did, by the set in force. */
 char *sk_transfers_explain (SkTransfers *, const SkIdentity *who, const char *id, GError **error);

@@ -1,5 +1,5 @@
-/* Policies on the disk, without a broker: whether they are good, what they would say, what a change changes.
- */
+/* Policies on the disk, without a broker: whether they are good, what they would say, what a change changes;
+ * and the ones that the broker has in force. */
 #include "ctl/output.h"
 #include "policy/policy.h"
 
@@ -26,6 +26,18 @@ static const SkColumn diff_columns[] = {
   { "key", "key", SK_COLUMN_TEXT, "KEY", "キー" },
   { "before", "before", SK_COLUMN_TEXT, "BEFORE", "前" },
   { "after", "after", SK_COLUMN_TEXT, "AFTER", "後" },
+  { NULL },
+};
+
+static const SkColumn force_columns[] = {
+  { "version", "version", SK_COLUMN_TEXT, "VERSION", "版" },
+  { "since", "since", SK_COLUMN_TIME, "IN FORCE SINCE", "有効になった日時" },
+  { "directory", "directory", SK_COLUMN_TEXT, "FOLDER", "フォルダー" },
+  { "files", "files", SK_COLUMN_NUMBER, "FILES", "ファイル" },
+  { "rules", "rules", SK_COLUMN_NUMBER, "RULES", "規則" },
+  { "from-copy", "from_copy", SK_COLUMN_SWITCH, "FROM THE LAST GOOD COPY", "最後に正しかった控えを使用" },
+  { "error", "error", SK_COLUMN_BOTH, "LAST ERROR", "最後の誤り" },
+  { "error-since", "error_since", SK_COLUMN_TIME, "ERROR SINCE", "誤りの日時" },
   { NULL },
 };
 
@@ -258,7 +270,29 @@ run_diff (SkCtl *ctl, char **arguments, GError **error)
   return print_rows (ctl, diff_columns, rows, error);
 }
 
+/* -- in force
+ * ------------------------------------------------------------------------------------------------ */
+
+static gboolean
+run_show (SkCtl *ctl, char **arguments, GError **error)
+{
+  g_autoptr (JsonNode) row = sk_ctl_call (ctl, "GET", "/1.0/policy", NULL, error);
+  return row && sk_output_show (ctl, force_columns, row, error);
+}
+
+/* A refused set is an error that names the file and the line. */
+static gboolean
+run_reload (SkCtl *ctl, char **arguments, GError **error)
+{
+  g_autoptr (JsonNode) row = sk_ctl_call (ctl, "POST", "/1.0/policy/reload", NULL, error);
+  return row && sk_output_show (ctl, force_columns, row, error);
+}
+
 static const SkVerb verbs[] = {
+  { "show", NULL, 0, 0, NULL, NULL, run_show, "show which rules the broker has in force, and the last error",
+    "ブローカーで有効な規則と最後の誤りを表示" },
+  { "reload", NULL, 0, 0, NULL, NULL, run_reload, "let the broker read the rules again",
+    "ブローカーに規則を読み直させる" },
   { "check", "[FOLDER]", 0, 1, ":dir", NULL, run_check, "check that the rules can be loaded",
     "規則を読み込めるか確認" },
   { "explain", NULL, 0, 0, NULL, explain_options, run_explain, "which rule would decide, and why",

@@ -43,6 +43,10 @@ static const SkColumn item_columns[] = {
   { "result-size", "result_size", SK_COLUMN_BYTES, "SIZE THEN", "その大きさ" },
   { "removed", "removed", SK_COLUMN_WORDS, "REMOVED", "除いたもの" },
   { "findings", "findings", SK_COLUMN_WORDS, "FOUND", "見つかったもの" },
+  { "antivirus", "antivirus", SK_COLUMN_STATE, "ANTIVIRUS", "ウイルス検査" },
+  { "scan-note", "scan_note", SK_COLUMN_BOTH, "MALWARE, OR WHY NOT SCANNED", "検出名、または検査できない理由",
+    TRUE },
+  { "scanner", "scanner", SK_COLUMN_TEXT, "SCANNER", "検査ソフト", TRUE },
   { "sha256", "sha256", SK_COLUMN_TEXT, "SHA-256", "SHA-256", TRUE },
   { NULL },
 };

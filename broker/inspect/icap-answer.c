@@ -83,13 +83,18 @@ lists (const char *value, const char *word)
   return FALSE;
 }
 
-/* "Type=0; Resolution=2; Threat=NAME;", or a name alone. The first header that names something counts. */
+/* Best first: the last one is a number, and names in lines that continue it. */
+static const char *const threats[] = { "X-Infection-Found", "X-Virus-ID", "X-Violations-Found", NULL };
+
+/* "Type=0; Resolution=2; Threat=NAME;", or a name alone. */
 static void
-read_threat (SkIcapAnswer *a, const char *value)
+read_threat (SkIcapAnswer *a, guint header, const char *value)
 {
   const char *at = strstr (value, "Threat=");
-  if (a->threat)
+  if (a->threat && a->threat_header <= header)
     return;
+  a->threat_header = header;
+  g_free (a->threat);
   a->threat
       = at ? g_strndup (at + strlen ("Threat="), strcspn (at + strlen ("Threat="), ";")) : g_strdup (value);
 }
@@ -105,10 +110,20 @@ read_tag (SkIcapAnswer *a, const char *value, GError **error)
   return TRUE;
 }
 
+/* A line that continues the header before it (c-icap's X-Violations-Found does) is left out, unless that one
+ * has to be understood whole. */
+static gboolean
+read_continuation (const SkIcapAnswer *a, GError **error)
+{
+  return a->may_continue || broken (error, "a header in two lines");
+}
+
 static gboolean
 read_header (SkIcapAnswer *a, const char *line, GError **error)
 {
-  static const char *const threats[] = { "X-Infection-Found", "X-Virus-ID", "X-Violations-Found", NULL };
+  if (*line == ' ' || *line == '\t')
+    return read_continuation (a, error);
+  a->may_continue = FALSE;
   const char *colon = strchr (line, ':');
   if (!colon || colon == line || strcspn (line, " \t") < (gsize) (colon - line))
     return broken (error, "a header without a name");
@@ -116,11 +131,12 @@ read_header (SkIcapAnswer *a, const char *line, GError **error)
   g_autofree char *value = g_strstrip (g_strdup (colon + 1));
   for (guint i = 0; threats[i]; i++)
     if (g_ascii_strcasecmp (name, threats[i]) == 0)
-      read_threat (a, value);
+      read_threat (a, i, value);
   if (g_ascii_strcasecmp (name, "Encapsulated") == 0)
     return read_encapsulated (a, value, error);
   if (g_ascii_strcasecmp (name, "ISTag") == 0)
     return read_tag (a, value, error);
+  a->may_continue = TRUE;
   if (g_ascii_strcasecmp (name, "Service") == 0 && !a->service)
     a->service = g_strdup (value);
   else if (g_ascii_strcasecmp (name, "Methods") == 0)

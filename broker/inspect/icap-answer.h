@@ -42,7 +42,8 @@ typedef struct
   GChecksum *checksum;
   gsize head_bytes;
   guint64 left; /* of the encapsulated head, of a chunk */
-  gboolean has_encapsulated, has_body;
+  gboolean has_encapsulated, has_body, may_continue;
+  guint threat_header;
 } SkIcapAnswer;
 
 /* All members 0 is one that has seen nothing. */

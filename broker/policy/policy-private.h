@@ -191,6 +191,9 @@ gboolean sk_policy_set_add_file (SkPolicySet *, const char *scope, const char *n
                                  const char *untrusted_text, gsize length,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* After the last file. */
+/* The files that made it, in their order ("orgs/ORG/10-name.policy"), until call says FALSE. */
+typedef gboolean (*SkPolicyFileFunc) (const char *file, GBytes *text, gpointer data);
+void sk_policy_set_each_file (const SkPolicySet *, SkPolicyFileFunc call, gpointer data);
 void sk_policy_set_seal (SkPolicySet *);
 /* Rules (SkPolicyRule) of a scope in order; NULL: the scope has no files. */
 const GPtrArray *sk_policy_set_scope (const SkPolicySet *, const char *scope);

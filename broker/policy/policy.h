@@ -117,6 +117,9 @@ typedef struct _SkPolicySet SkPolicySet;
  * SK_ERROR_NOT_FOUND / SK_ERROR_UNAVAILABLE when the folder cannot be read. A folder without rules loads, and
  * refuses everything. */
 SkPolicySet *sk_policy_load (const char *dir, GError **error);
+/* The files that made it, byte for byte, into a new folder, durable when it returns: loading that gives the
+ * same version. SK_ERROR_STORE; what is there then is of no use. */
+gboolean sk_policy_save (const SkPolicySet *, const char *new_dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void sk_policy_set_free (SkPolicySet *);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkPolicySet, sk_policy_set_free)
 /* SHA-256 in hex over the names and bytes of all files. */

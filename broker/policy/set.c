@@ -9,11 +9,27 @@ struct _SkPolicySet
 {
   GHashTable *scopes; /* name -> GPtrArray of SkPolicyRule */
   GPtrArray *names;   /* of scopes, in order; owned by the table */
+  GPtrArray *sources; /* of Source: the files as they were */
   GChecksum *checksum;
   char *version;
   guint files, rules;
   gboolean broken;
 };
+
+typedef struct
+{
+  char *file;
+  GBytes *text;
+} Source;
+
+static void
+source_free (gpointer data)
+{
+  Source *source = data;
+  g_free (source->file);
+  g_bytes_unref (source->text);
+  g_free (source);
+}
 
 SkPolicySet *
 sk_policy_set_new (void)
@@ -21,6 +37,7 @@ sk_policy_set_new (void)
   SkPolicySet *set = g_new0 (SkPolicySet, 1);
   set->scopes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   set->names = g_ptr_array_new ();
+  set->sources = g_ptr_array_new_with_free_func (source_free);
   set->checksum = g_checksum_new (G_CHECKSUM_SHA256);
   return set;
 }
@@ -29,6 +46,7 @@ void
 sk_policy_set_free (SkPolicySet *set)
 {
   g_ptr_array_unref (set->names);
+  g_ptr_array_unref (set->sources);
   g_hash_table_unref (set->scopes);
   g_clear_pointer (&set->checksum, g_checksum_free);
   g_free (set->version);
@@ -43,6 +61,25 @@ add_to_version (SkPolicySet *set, const char *file, const char *text, gsize leng
   g_checksum_update (set->checksum, (const guchar *) lengths, sizeof lengths);
   g_checksum_update (set->checksum, (const guchar *) file, (gssize) strlen (file));
   g_checksum_update (set->checksum, (const guchar *) text, (gssize) length);
+}
+
+static void
+add_source (SkPolicySet *set, const char *file, const char *text, gsize length)
+{
+  Source *source = g_new (Source, 1);
+  *source = (Source){ g_strdup (file), g_bytes_new (text, length) };
+  g_ptr_array_add (set->sources, source);
+}
+
+void
+sk_policy_set_each_file (const SkPolicySet *set, SkPolicyFileFunc call, gpointer data)
+{
+  for (guint i = 0; i < set->sources->len; i++)
+    {
+      const Source *source = set->sources->pdata[i];
+      if (!call (source->file, source->text, data))
+        return;
+    }
 }
 
 static GPtrArray *
@@ -93,6 +130,7 @@ add_file (SkPolicySet *set, const char *scope, const char *name, const char *unt
       g_ptr_array_add (rules, rule);
     }
   add_to_version (set, file, untrusted_text, length);
+  add_source (set, file, untrusted_text, length);
   return TRUE;
 }
 
@@ -108,6 +146,7 @@ sk_policy_set_add_file (SkPolicySet *set, const char *scope, const char *name, c
                     "この前のファイルを読み取れませんでした", "");
   set->broken = TRUE;
   g_ptr_array_set_size (set->names, 0);
+  g_ptr_array_set_size (set->sources, 0);
   g_hash_table_remove_all (set->scopes);
   return FALSE;
 }

@@ -145,6 +145,18 @@ const char *const sk_migrations[] = {
   "CREATE INDEX decisions_of_user ON decisions (user);"
   "CREATE INDEX comments_of ON comments (transfer);"
   "CREATE INDEX comments_of_matter ON comments (matter) WHERE matter <> '';",
+
+  /* 11: what a scanner said of each item. What was found infected stays so and never crosses. */
+  "ALTER TABLE transfer_items ADD COLUMN antivirus TEXT NOT NULL DEFAULT '';"
+  "ALTER TABLE transfer_items ADD COLUMN scanner TEXT NOT NULL DEFAULT '';"
+  "ALTER TABLE transfer_items ADD COLUMN scan_note TEXT NOT NULL DEFAULT '';"
+  "CREATE TRIGGER transfer_item_infected BEFORE UPDATE ON transfer_items "
+  "  WHEN OLD.antivirus = 'infected' AND NEW.antivirus <> 'infected' "
+  "BEGIN SELECT RAISE (ABORT, 'this item is infected'); END;"
+  "CREATE TRIGGER transfer_infected BEFORE UPDATE ON transfers "
+  "  WHEN NEW.state IN ('held', 'approved', 'releasing', 'delivered') AND NEW.state <> OLD.state "
+  "  AND EXISTS (SELECT 1 FROM transfer_items WHERE transfer = NEW.id AND antivirus = 'infected') "
+  "BEGIN SELECT RAISE (ABORT, 'this transfer is infected'); END;",
 };
 
 guint

@@ -73,6 +73,9 @@ const SkField sk_transfer_item_fields[] = {
   SECRET_ROW (SkTransferItem, findings, SK_FIELD_STRING),
   SECRET_ROW (SkTransferItem, removed, SK_FIELD_STRING),
   SECRET_ROW (SkTransferItem, report, SK_FIELD_STRING),
+  ROW (SkTransferItem, antivirus, SK_FIELD_STRING),
+  ROW (SkTransferItem, scanner, SK_FIELD_STRING),
+  ROW (SkTransferItem, scan_note, SK_FIELD_STRING),
   SECRET_ROW (SkTransferItem, created, SK_FIELD_INT64),
   { NULL },
 };

@@ -63,9 +63,12 @@ typedef struct
   char *type;          /* by content */
   char *result_blob, *result_name, *result_sha256, *result_type; /* what was made of it; "" = nothing yet */
   gint64 result_bytes;
-  char *findings; /* JSON array, masked */
-  char *removed;  /* JSON array */
-  char *report;   /* the inspector's, JSON */
+  char *findings;  /* JSON array, masked */
+  char *removed;   /* JSON array */
+  char *report;    /* the inspector's, JSON */
+  char *antivirus; /* "clean", "infected", "unscanned"; "" = not asked yet */
+  char *scanner;   /* that said so, with the version of its signatures */
+  char *scan_note; /* what it found, or why it did not look, in both languages */
   gint64 created;
 } SkTransferItem;
 

@@ -652,6 +652,10 @@ test_icap_infected (void)
     { "ICAP/1.0 200 OK\r\nX-Virus-ID: Other\r\nEncapsulated: res-hdr=0, res-body=26\r\n\r\n"
       "HTTP/1.1 403 Forbidden\r\n\r\n3\r\nbad\r\n0\r\n\r\n",
       "Other" },
+    /* as c-icap says it, in another order */
+    { "ICAP/1.0 200 OK\r\nX-Violations-Found: 1\r\n\t-\r\n\tOne\r\n\t0\r\n\t0\r\nX-Infection-Found: Type=0; "
+      "Resolution=2; Threat=One;\r\nEncapsulated: null-body=0\r\n\r\n",
+      "One" },
     { "ICAP/1.0 204 Unmodified\r\nX-Infection-Found: Type=0; Resolution=0; Threat=X;\r\n\r\n", "X" },
     { "ICAP/1.0 200 OK\r\nx-violations-found: 1\r\nEncapsulated: null-body=0\r\n\r\n", "1" },
     { "ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body=19\r\n\r\nHTTP/1.1 200 "
@@ -732,6 +736,8 @@ test_answers (void)
     "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\nfffffffffffffffff\r\n\r\n",
     "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
     "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\n3\r\nabc\r\n0\r\n",
+    "ICAP/1.0 200 OK\r\n a: b\r\n\r\n",
+    "ICAP/1.0 200 OK\r\nEncapsulated: null-body=0\r\n , res-body=0\r\n\r\n",
     "ICAP/1.0 200 OK\r\nISTag: \"a\"\r\nISTag: \"b\"\r\n\r\n",
   };
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
