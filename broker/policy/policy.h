@@ -9,8 +9,8 @@
  * What cannot be told is refused: decide() with a condition that depends on something not known yet (types,
  * findings, antivirus) never goes past that rule.
  *
- * Reads nothing but the folder at load; keeps no other state. A loaded set does not change: any thread may
- * ask it, one thread frees it. */
+ * Reads nothing but the folder at load, writes nothing but the copy that is asked for; keeps no other state.
+ * A loaded set does not change: any thread may ask it, one thread frees it. */
 #pragma once
 #include "common/crossing.h"
 #include <gio/gio.h>

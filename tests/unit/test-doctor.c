@@ -1,5 +1,8 @@
-/* Doctor's two judges: what a domain may have, and what a guest may see. */
+/* Doctor's judges: what a domain may have, what a guest may see, the rules, the antivirus. */
 #include "core/doctor.h"
+#include "common/i18n.h"
+#include <glib/gstdio.h>
+#include <string.h>
 
 #define HEAD "<domain type='qemu'><name>x</name><devices><emulator>/usr/bin/qemu</emulator>"
 #define DISK "<disk type='file' device='disk'><source file='/a'/><target dev='vda' bus='virtio'/></disk>"
@@ -100,12 +103,85 @@ test_detail_is_cut_and_valid (void)
       json_object_get_string_member (json_array_get_object_element (checks, 1), "detail"), -1, NULL));
 }
 
+static const char *
+last (JsonArray *checks, const char *member)
+{
+  const guint n = json_array_get_length (checks);
+  return json_object_get_string_member (json_array_get_object_element (checks, n - 1), member);
+}
+
+static void
+assert_last (JsonArray *checks, const char *state, const char *detail)
+{
+  g_assert_cmpstr (last (checks, "state"), ==, state);
+  if (!strstr (last (checks, "detail"), detail))
+    g_error ("\"%s\" has no \"%s\"", last (checks, "detail"), detail);
+}
+
+static void
+test_policy (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("sk-doctor-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename (dir, "10-a.policy", NULL);
+  g_autoptr (JsonArray) checks = json_array_new ();
+  g_assert_true (g_file_set_contents (file, "[a]\naction = allow\n", -1, NULL));
+  g_autoptr (SkPolicySet) set = sk_policy_load (dir, NULL);
+  SkPolicyStatus status = { .version = sk_policy_version (set), .directory = dir, .rules = 1 };
+  sk_doctor_check_policy (&status, checks);
+  assert_last (checks, "ok", ", 1");
+  status.version = "0123";
+  sk_doctor_check_policy (&status, checks);
+  assert_last (checks, "warn", "policy reload");
+  status.error = SK_BOTH ("the disk is full", "空きがありません");
+  sk_doctor_check_policy (&status, checks);
+  assert_last (checks, "fail", "the disk is full");
+  g_assert_true (g_file_set_contents (file, "[a]\naction = maybe\n", -1, NULL));
+  sk_doctor_check_policy (&status, checks);
+  assert_last (checks, "fail", "10-a.policy:2");
+  assert_last (checks, "fail", "stays in force");
+  g_autofree char *japanese = sk_both_pick (last (checks, "detail"), TRUE);
+  g_assert_true (g_str_has_prefix (japanese, "10-a.policy:2") && strstr (japanese, "有効なままです"));
+  status.version = "";
+  sk_doctor_check_policy (&status, checks);
+  assert_last (checks, "fail", "Nothing crosses");
+  g_unlink (file);
+  g_rmdir (dir);
+}
+
+static void
+test_antivirus (void)
+{
+  g_autoptr (JsonArray) checks = json_array_new ();
+  char version[] = "ClamAV 1.4.3/27521/Fri Jan 17 09:36:05 2025";
+  const gint64 made = sk_antivirus_signature_time (version), day = (gint64) 24 * 3600 * G_USEC_PER_SEC;
+  const SkScan up = { SK_SCAN_UNSCANNED, version, (char *) "", (char *) "" };
+  const SkScan plain = { SK_SCAN_UNSCANNED, (char *) "ClamAV 1.4.3", (char *) "", (char *) "" };
+  const SkScan down = { SK_SCAN_UNSCANNED, (char *) "", (char *) "",
+                        (char *) SK_BOTH ("it cannot be reached", "つながりません") };
+  sk_doctor_judge_scanner ("", FALSE, &down, made, checks);
+  assert_last (checks, "warn", "clamav-daemon");
+  sk_doctor_judge_scanner ("clamd:/s", TRUE, &up, made + 4 * day, checks);
+  assert_last (checks, "ok", "27521");
+  sk_doctor_judge_scanner ("clamd:/s", TRUE, &up, made + 5 * day, checks);
+  assert_last (checks, "warn", "5 days");
+  sk_doctor_judge_scanner ("clamd:/s", TRUE, &plain, made + 5 * day, checks);
+  assert_last (checks, "ok", "1.4.3");
+  sk_doctor_judge_scanner ("clamd:/s", TRUE, &down, made, checks);
+  assert_last (checks, "fail", "clamd:/s: it cannot be reached");
+  g_autofree char *japanese = sk_both_pick (last (checks, "detail"), TRUE);
+  g_assert_true (g_str_has_prefix (japanese, "clamd:/s: つながりません"));
+  sk_doctor_judge_scanner ("clamd:/s", TRUE, NULL, made, checks);
+  assert_last (checks, "fail", "clamd:/s");
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/doctor/domains", test_domains);
   g_test_add_func ("/doctor/inventories", test_inventories);
+  g_test_add_func ("/doctor/policy", test_policy);
+  g_test_add_func ("/doctor/antivirus", test_antivirus);
   g_test_add_func ("/doctor/detail", test_detail_is_cut_and_valid);
   return g_test_run ();
 }

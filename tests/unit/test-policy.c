@@ -928,6 +928,33 @@ test_profiles (void)
   g_assert_false (sk_policy_profile_covers ("strict", "other"));
 }
 
+/* What is saved is the same set, with its scopes and lines that only people read. */
+static void
+test_save (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("sk-policy-XXXXXX", NULL);
+  g_autofree char *copy = g_build_filename (dir, "copy", NULL);
+  g_autofree char *file = g_build_filename (copy, "orgs", "town", "sections", "tax", "10-x.policy", NULL);
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkPolicySet) set
+      = load_scopes ("# 注釈\n[a]\n" ALLOW, "[b]\nkind = file\n" ALLOW, "[c]\nkind = url\n" ALLOW);
+  g_assert_true (sk_policy_save (set, copy, &error));
+  g_assert_no_error (error);
+  g_autoptr (SkPolicySet) again = sk_policy_load (copy, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (sk_policy_version (again), ==, sk_policy_version (set));
+  g_assert_cmpuint (sk_policy_set_rules (again), ==, 3);
+  g_assert_true (g_file_get_contents (file, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "[c]\nkind = url\n" ALLOW);
+  /* A file in the way of the folder. */
+  g_assert_false (sk_policy_save (set, file, &error));
+  g_assert_error (error, SK_ERROR, SK_ERROR_STORE);
+  const char *const command[] = { "rm", "-r", dir, NULL };
+  g_assert_true (
+      g_spawn_sync (NULL, (char **) command, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -962,6 +989,7 @@ main (int argc, char **argv)
   g_test_add_func ("/policy/folder/version", test_version);
   g_test_add_func ("/policy/folder/bad", test_bad_folders);
   g_test_add_func ("/policy/folder/bad-files", test_bad_files_on_disk);
+  g_test_add_func ("/policy/save", test_save);
   g_test_add_func ("/policy/question/bad", test_bad_questions);
   g_test_add_func ("/policy/tests/bad", test_bad_tests);
   g_test_add_func ("/policy/tests/differences", test_tests);

@@ -2,6 +2,7 @@
  * full disks, kill -9. */
 #include "common/error.h"
 #include "store/store-private.h"
+#include "store/transfers.h"
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -88,6 +89,44 @@ assert_same (const SkField *fields, gconstpointer a, gconstpointer b)
         g_assert_cmpint (G_STRUCT_MEMBER (gint64, a, f->offset), ==, G_STRUCT_MEMBER (gint64, b, f->offset));
         break;
       }
+}
+
+/* Below every line of C: what a scanner found infected stays so, and neither waits for people nor crosses. */
+static void
+test_infected_stays (Fixture *f, gconstpointer data)
+{
+  static const SkTransferState next[] = { SK_TRANSFER_HELD, SK_TRANSFER_APPROVED };
+  static const SkTransferState way[]
+      = { SK_TRANSFER_RECEIVING, SK_TRANSFER_QUARANTINED, SK_TRANSFER_INSPECTING };
+  g_autoptr (SkStore) store = sk_store_open (f->path, NULL);
+  g_autoptr (SkTransfer) row = sk_transfer_new ();
+  g_autoptr (SkTransferItem) item = sk_transfer_item_new ();
+  g_autoptr (GError) error = NULL;
+  g_free (row->id);
+  row->id = g_strdup ("t");
+  for (guint i = 0; i < G_N_ELEMENTS (way); i++)
+    {
+      row->state = way[i];
+      g_assert_true (sk_store_put_transfer (store, row, &error));
+    }
+  g_free (item->id);
+  item->id = g_strdup ("t/0");
+  g_free (item->transfer);
+  item->transfer = g_strdup ("t");
+  g_free (item->antivirus);
+  item->antivirus = g_strdup ("infected");
+  g_assert_true (sk_store_put_transfer_item (store, item, &error));
+  g_free (item->antivirus);
+  item->antivirus = g_strdup ("clean");
+  g_assert_false (sk_store_put_transfer_item (store, item, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (next); i++)
+    {
+      row->state = next[i];
+      g_assert_false (sk_store_put_transfer (store, row, NULL));
+    }
+  row->state = SK_TRANSFER_REFUSED;
+  g_assert_true (sk_store_put_transfer (store, row, &error));
+  g_assert_no_error (error);
 }
 
 static void
@@ -411,6 +450,7 @@ main (int argc, char **argv)
   ADD ("delete", test_delete);
   ADD ("claim", test_claim);
   ADD ("owner-is-for-ever", test_owner_is_for_ever);
+  ADD ("infected-stays", test_infected_stays);
   ADD ("migrations", test_migrations);
   ADD ("newer-is-refused", test_newer_is_refused);
   ADD ("migration-is-atomic", test_migration_is_atomic);
