@@ -19,8 +19,8 @@ put_number (GByteArray *out, gint64 number)
   put (out, digits);
 }
 
-static char *
-sha256_hex (const void *data, gsize length)
+char *
+sk_chain_sha256 (const void *data, gsize length)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
   g_checksum_update (sum, data, (gssize) length);
@@ -30,14 +30,14 @@ sha256_hex (const void *data, gsize length)
 char *
 sk_chain_details_hash (const char *details)
 {
-  return sha256_hex (details, strlen (details));
+  return sk_chain_sha256 (details, strlen (details));
 }
 
 char *
-sk_chain_hash (const SkChainRow *row)
+sk_chain_body (const SkChainRow *row)
 {
   g_autoptr (GByteArray) text = g_byte_array_new ();
-  put (text, "sekisho audit 1");
+  put (text, "sekisho row 1");
   put (text, row->organisation);
   put_number (text, row->seq);
   put_number (text, row->time);
@@ -46,20 +46,62 @@ sk_chain_hash (const SkChainRow *row)
   put (text, row->object);
   put (text, row->matter);
   put (text, row->details_hash);
-  put (text, row->prev);
-  return sha256_hex (text->data, text->len);
+  return sk_chain_sha256 (text->data, text->len);
+}
+
+char *
+sk_chain_link (const char *body, const char *prev)
+{
+  g_autoptr (GByteArray) text = g_byte_array_new ();
+  put (text, "sekisho link 1");
+  put (text, body);
+  put (text, prev);
+  return sk_chain_sha256 (text->data, text->len);
+}
+
+char *
+sk_chain_hash (const SkChainRow *row)
+{
+  g_autofree char *body = sk_chain_body (row);
+  return sk_chain_link (body, row->prev);
 }
 
 GByteArray *
-sk_chain_checkpoint_text (const char *organisation, gint64 seq, gint64 time, const char *hash)
+sk_chain_checkpoint_text (const SkChainCheckpoint *c)
 {
   GByteArray *text = g_byte_array_new ();
-  put (text, "sekisho checkpoint 1");
-  put (text, organisation);
-  put_number (text, seq);
-  put_number (text, time);
+  put (text, "sekisho checkpoint 2");
+  put (text, c->organisation);
+  put_number (text, c->number);
+  put_number (text, c->seq);
+  put_number (text, c->time);
+  put (text, c->hash);
+  put (text, c->prev);
+  return text;
+}
+
+char *
+sk_chain_checkpoint_hash (const SkChainCheckpoint *c)
+{
+  g_autoptr (GByteArray) text = sk_chain_checkpoint_text (c);
+  put (text, c->signature);
+  return sk_chain_sha256 (text->data, text->len);
+}
+
+GByteArray *
+sk_chain_statement (const char *purpose, const void *data, gsize length)
+{
+  GByteArray *text = g_byte_array_new ();
+  g_autofree char *hash = sk_chain_sha256 (data, length);
+  put (text, purpose);
   put (text, hash);
   return text;
+}
+
+gboolean
+sk_chain_is_hash (const char *untrusted_text)
+{
+  return strlen (untrusted_text) == 64 && strspn (untrusted_text, "0123456789abcdef") == 64;
 }
 
 static gboolean
@@ -85,4 +127,11 @@ sk_chain_check_signature (const char *public_key, const GByteArray *text, const 
   EVP_MD_CTX_free (context);
   EVP_PKEY_free (pkey);
   return good;
+}
+
+gboolean
+sk_chain_check_checkpoint (const char *public_key, const SkChainCheckpoint *c)
+{
+  g_autoptr (GByteArray) text = sk_chain_checkpoint_text (c);
+  return sk_chain_check_signature (public_key, text, c->signature);
 }

@@ -24,6 +24,7 @@ sk_audit_checkpoint_clear (SkAuditCheckpoint *checkpoint)
 {
   g_free (checkpoint->organisation);
   g_free (checkpoint->hash);
+  g_free (checkpoint->prev);
   g_free (checkpoint->signature);
   memset (checkpoint, 0, sizeof *checkpoint);
 }
@@ -133,7 +134,9 @@ prepare_walk (SkStore *store, const SkAuditFilter *f, GError **error)
   add_condition (sql, values, "matter", f->matter);
   add_condition (sql, values, "actor", f->actor);
   add_condition (sql, values, "action", f->action);
-  g_string_append (sql, f->newest_first ? " ORDER BY time DESC, organisation, seq DESC LIMIT ?"
+  if (f->before_time > 0)
+    g_string_append (sql, " AND (time, seq) < (?, ?)");
+  g_string_append (sql, f->newest_first ? " ORDER BY time DESC, seq DESC, organisation LIMIT ?"
                                         : " ORDER BY organisation, seq LIMIT ?");
   sqlite3_stmt *s = sk_store_prepare (store, g_string_free (sql, FALSE), error);
   if (!s)
@@ -141,9 +144,15 @@ prepare_walk (SkStore *store, const SkAuditFilter *f, GError **error)
   sqlite3_bind_int64 (s, 1, f->since);
   sqlite3_bind_int64 (s, 2, f->until > 0 ? f->until : G_MAXINT64);
   sqlite3_bind_int64 (s, 3, f->after_seq);
+  int at = 4;
   for (guint i = 0; i < values->len; i++)
-    bind (s, (int) i + 4, values->pdata[i]);
-  sqlite3_bind_int64 (s, (int) values->len + 4, f->limit > 0 ? (gint64) f->limit : -1);
+    bind (s, at++, values->pdata[i]);
+  if (f->before_time > 0)
+    {
+      sqlite3_bind_int64 (s, at++, f->before_time);
+      sqlite3_bind_int64 (s, at++, f->before_seq);
+    }
+  sqlite3_bind_int64 (s, at, f->limit > 0 ? (gint64) f->limit : -1);
   return s;
 }
 
@@ -170,22 +179,38 @@ sk_store_audit_walk (SkStore *store, const SkAuditFilter *filter, SkAuditVisit v
   return r == SQLITE_ROW || r == SQLITE_DONE;
 }
 
+#define CHECKPOINT_COLUMNS "number, seq, time, hash, prev, signature"
+
 gboolean
 sk_store_audit_add_checkpoint (SkStore *store, const SkAuditCheckpoint *c, GError **error)
 {
-  sqlite3_stmt *s
-      = sk_store_prepare (store,
-                          g_strdup ("INSERT OR IGNORE INTO audit_checkpoints (organisation, seq, time, "
-                                    "hash, signature) VALUES (?, ?, ?, ?, ?)"),
-                          error);
+  sqlite3_stmt *s = sk_store_prepare (store,
+                                      g_strdup ("INSERT OR IGNORE INTO audit_checkpoints "
+                                                "(organisation, " CHECKPOINT_COLUMNS ") "
+                                                "VALUES (?, ?, ?, ?, ?, ?, ?)"),
+                                      error);
   if (!s)
     return FALSE;
   bind (s, 1, c->organisation);
-  sqlite3_bind_int64 (s, 2, c->seq);
-  sqlite3_bind_int64 (s, 3, c->time);
-  bind (s, 4, c->hash);
-  bind (s, 5, c->signature);
+  sqlite3_bind_int64 (s, 2, c->number);
+  sqlite3_bind_int64 (s, 3, c->seq);
+  sqlite3_bind_int64 (s, 4, c->time);
+  bind (s, 5, c->hash);
+  bind (s, 6, c->prev);
+  bind (s, 7, c->signature);
   return done (store, s, error);
+}
+
+static void
+read_checkpoint (sqlite3_stmt *s, const char *organisation, SkAuditCheckpoint *c)
+{
+  *c = (SkAuditCheckpoint){ g_strdup (organisation),
+                            sqlite3_column_int64 (s, 0),
+                            sqlite3_column_int64 (s, 1),
+                            sqlite3_column_int64 (s, 2),
+                            text_of (s, 3),
+                            text_of (s, 4),
+                            text_of (s, 5) };
 }
 
 gboolean
@@ -193,7 +218,7 @@ sk_store_audit_checkpoints (SkStore *store, const char *organisation, SkAuditVis
                             gpointer data, GError **error)
 {
   sqlite3_stmt *s = sk_store_prepare (store,
-                                      g_strdup ("SELECT seq, time, hash, signature FROM audit_checkpoints "
+                                      g_strdup ("SELECT " CHECKPOINT_COLUMNS " FROM audit_checkpoints "
                                                 "WHERE organisation = ? ORDER BY seq"),
                                       error);
   gboolean more = TRUE;
@@ -203,12 +228,34 @@ sk_store_audit_checkpoints (SkStore *store, const char *organisation, SkAuditVis
   bind (s, 1, organisation);
   while (more && (r = sqlite3_step (s)) == SQLITE_ROW)
     {
-      SkAuditCheckpoint c = { g_strdup (organisation), sqlite3_column_int64 (s, 0),
-                              sqlite3_column_int64 (s, 1), text_of (s, 2), text_of (s, 3) };
+      SkAuditCheckpoint c;
+      read_checkpoint (s, organisation, &c);
       more = visit (&c, data);
       sk_audit_checkpoint_clear (&c);
     }
   if (r != SQLITE_ROW && r != SQLITE_DONE)
+    sk_store_fail (sk_store_handle (store), "audit", error);
+  sqlite3_reset (s);
+  sqlite3_clear_bindings (s);
+  return r == SQLITE_ROW || r == SQLITE_DONE;
+}
+
+gboolean
+sk_store_audit_last_checkpoint (SkStore *store, const char *organisation, SkAuditCheckpoint *ret,
+                                GError **error)
+{
+  sqlite3_stmt *s = sk_store_prepare (store,
+                                      g_strdup ("SELECT " CHECKPOINT_COLUMNS " FROM audit_checkpoints "
+                                                "WHERE organisation = ? ORDER BY seq DESC LIMIT 1"),
+                                      error);
+  if (!s)
+    return FALSE;
+  bind (s, 1, organisation);
+  const int r = sqlite3_step (s);
+  memset (ret, 0, sizeof *ret);
+  if (r == SQLITE_ROW)
+    read_checkpoint (s, organisation, ret);
+  else if (r != SQLITE_DONE)
     sk_store_fail (sk_store_handle (store), "audit", error);
   sqlite3_reset (s);
   sqlite3_clear_bindings (s);

@@ -157,6 +157,15 @@ const char *const sk_migrations[] = {
   "  WHEN NEW.state IN ('held', 'approved', 'releasing', 'delivered') AND NEW.state <> OLD.state "
   "  AND EXISTS (SELECT 1 FROM transfer_items WHERE transfer = NEW.id AND antivirus = 'infected') "
   "BEGIN SELECT RAISE (ABORT, 'this transfer is infected'); END;",
+
+  /* 12: checkpoints are a chain of their own; what must not be let go of; how far others have been told. */
+  "ALTER TABLE audit_checkpoints ADD COLUMN number INTEGER NOT NULL DEFAULT 0;"
+  "ALTER TABLE audit_checkpoints ADD COLUMN prev TEXT NOT NULL DEFAULT '';"
+  "CREATE INDEX audit_kept ON audit (organisation, time) WHERE details <> '';"
+  "CREATE TABLE audit_holds (id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,"
+  "  reason TEXT NOT NULL, author TEXT NOT NULL, created INTEGER NOT NULL);"
+  "CREATE TABLE audit_positions (sink TEXT NOT NULL, organisation TEXT NOT NULL, seq INTEGER NOT NULL,"
+  "  PRIMARY KEY (sink, organisation));",
 };
 
 guint

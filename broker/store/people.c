@@ -58,7 +58,7 @@ replace (SkStore *store, GPtrArray *people, GError **error)
 gboolean
 sk_store_replace_people (SkStore *store, GPtrArray *people, GError **error)
 {
-  if (!sqlite3_get_autocommit (sk_store_handle (store)))
+  if (sk_store_is_begun (store))
     return replace (store, people, error);
   if (!sk_store_begin (store, error))
     return FALSE;

@@ -9,6 +9,7 @@
 struct _SkStore
 {
   sqlite3 *db;
+  char *path;
   GHashTable *statements; /* SQL text -> sqlite3_stmt, reset after each use */
 };
 
@@ -40,6 +41,7 @@ sk_store_close (SkStore *store)
     return;
   g_clear_pointer (&store->statements, g_hash_table_unref);
   sqlite3_close (store->db);
+  g_free (store->path);
   g_free (store);
 }
 
@@ -82,19 +84,44 @@ set_up (sqlite3 *db, GError **error)
              || sk_store_fail (db, "checkpoint", error));
 }
 
+static SkStore *
+open_file (const char *path, int flags, GError **error)
+{
+  g_autoptr (SkStore) store = g_new0 (SkStore, 1);
+  store->path = g_strdup (path);
+  store->statements = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, finalize_statement);
+  if (sqlite3_open_v2 (path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+    return g_steal_pointer (&store);
+  sk_store_fail (store->db, path, error);
+  return NULL;
+}
+
 SkStore *
 sk_store_open (const char *path, GError **error)
 {
-  g_autoptr (SkStore) store = g_new0 (SkStore, 1);
-  store->statements = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, finalize_statement);
-  if (sqlite3_open_v2 (path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                       NULL)
-      != SQLITE_OK)
+  g_autoptr (SkStore) store = open_file (path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+  return store && set_up (store->db, error) ? g_steal_pointer (&store) : NULL;
+}
+
+SkStore *
+sk_store_open_reader (const char *path, GError **error)
+{
+  if (strcmp (path, ":memory:") == 0)
     {
-      sk_store_fail (store->db, path, error);
+      g_set_error_literal (error, SK_ERROR, SK_ERROR_UNAVAILABLE,
+                           "a database in memory has no second reader");
       return NULL;
     }
-  return set_up (store->db, error) ? g_steal_pointer (&store) : NULL;
+  SkStore *store = open_file (path, SQLITE_OPEN_READONLY, error);
+  if (store)
+    sqlite3_busy_timeout (store->db, BUSY_MS);
+  return store;
+}
+
+const char *
+sk_store_path (SkStore *store)
+{
+  return store->path;
 }
 
 /* A cached statement. Takes the text. */
@@ -401,6 +428,19 @@ sk_store_commit (SkStore *store, GError **error)
   return run (store, "COMMIT", error);
 }
 
+/* The first reading fixes the moment. */
+gboolean
+sk_store_snapshot (SkStore *reader, GError **error)
+{
+  return run (reader, "BEGIN", error);
+}
+
+gboolean
+sk_store_is_begun (SkStore *store)
+{
+  return !sqlite3_get_autocommit (store->db);
+}
+
 /* SQLite has rolled back already after some errors. */
 void
 sk_store_rollback (SkStore *store)
@@ -413,6 +453,8 @@ gboolean
 sk_store_claim_vm (SkStore *store, const SkVm *claimed, const SkSession *session, GError **error)
 {
   g_return_val_if_fail (*claimed->owner && *claimed->session && claimed->state == SK_VM_ATTACHED, FALSE);
+  if (sk_store_is_begun (store))
+    return claim_row (store, claimed, error) && sk_store_put_session (store, session, error);
   if (!sk_store_begin (store, error))
     return FALSE;
   if (claim_row (store, claimed, error) && sk_store_put_session (store, session, error)

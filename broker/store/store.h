@@ -135,11 +135,18 @@ SkStore *sk_store_open (const char *path, GError **error);
 void sk_store_close (SkStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkStore, sk_store_close)
 
+/* The same database for reading only, on another thread's connection: what is read between
+ * sk_store_snapshot() and sk_store_close() is of one moment. Not for ":memory:" (SK_ERROR_UNAVAILABLE). */
+SkStore *sk_store_open_reader (const char *path, GError **error);
+gboolean sk_store_snapshot (SkStore *reader, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+const char *sk_store_path (SkStore *);
+
 /* Several calls as one: all of it is durable when the commit returns, or none. Not within one another
  * (SK_ERROR_STORE). After a call or a commit that failed: rollback. */
 gboolean sk_store_begin (SkStore *, GError **) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_store_commit (SkStore *, GError **) G_GNUC_WARN_UNUSED_RESULT;
 void sk_store_rollback (SkStore *);
+gboolean sk_store_is_begun (SkStore *);
 
 /* Insert-or-replace by key; lists are ordered by creation. */
 gboolean sk_store_put_image (SkStore *, const SkImage *, GError **) G_GNUC_WARN_UNUSED_RESULT;
@@ -153,9 +160,9 @@ GPtrArray *sk_store_pools (SkStore *, GError **);
 /* Without those that are gone (VMs) or ended (sessions) unless `all`. */
 GPtrArray *sk_store_vms (SkStore *, gboolean all, GError **);
 GPtrArray *sk_store_sessions (SkStore *, gboolean all, GError **);
-/* One transaction: the VM becomes `claimed->owner`'s (warm -> attached), for this session, provided its row
- * says it never had an owner; the session's row with it. SK_ERROR_CONFLICT when it had one. This is the
- * durable half of rule 5 (a VM that had a user never serves another). */
+/* One transaction (its own, where none is begun): the VM becomes `claimed->owner`'s (warm -> attached), for
+ * this session, provided its row says it never had an owner; the session's row with it. SK_ERROR_CONFLICT
+ * when it had one. This is the durable half of rule 5 (a VM that had a user never serves another). */
 gboolean sk_store_claim_vm (SkStore *, const SkVm *claimed, const SkSession *session,
                             GError **) G_GNUC_WARN_UNUSED_RESULT;
 /* Forgets VMs that are gone and sessions that ended before this time. */

@@ -23,7 +23,7 @@ open_all (Fixture *f)
   g_autoptr (GError) error = NULL;
   f->store = sk_store_open (f->database, &error);
   g_assert_no_error (error);
-  f->audit = sk_audit_new (f->store, f->dir, &error);
+  f->audit = sk_audit_new (f->store, f->dir, "mori", &error);
   g_assert_no_error (error);
 }
 
@@ -45,6 +45,13 @@ append (Fixture *f, const char *organisation, guint n)
 }
 
 static void
+write_heads (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_true (sk_audit_write_heads (f->audit, &error));
+}
+
+static void
 set_up (Fixture *f, gconstpointer data)
 {
   f->dir = g_dir_make_tmp ("audit-XXXXXX", NULL);
@@ -56,6 +63,7 @@ set_up (Fixture *f, gconstpointer data)
       if (i % 5 == 0)
         append (f, "tottori", i);
     }
+  write_heads (f);
 }
 
 static void
@@ -134,11 +142,11 @@ test_triggers (Fixture *f, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (forbidden); i++)
     g_assert_cmpint (sqlite3_exec (sk_store_handle (f->store), forbidden[i], NULL, NULL, NULL), ==,
                      SQLITE_CONSTRAINT);
-  /* Details may go when their time is over, and the chain holds. */
+  /* Details can go, but not without a row that says so. */
   guint64 rows;
-  sql (f, "UPDATE audit SET details = '' WHERE seq < 50");
+  sql (f, "UPDATE audit SET details = '' WHERE seq = 49");
   g_autofree char *found = faults (f, &rows);
-  g_assert_cmpstr (found, ==, "");
+  g_assert_cmpstr (found, ==, "mori/49 emptied;tottori/49 emptied;");
 }
 
 typedef struct
@@ -194,9 +202,33 @@ static const Tamper tampers[] = {
     "UPDATE audit_checkpoints SET seq = 99 WHERE organisation = 'mori' AND seq = 100",
     "mori/99 signature;mori/100 unsigned;" },
   { "checkpoint of another organisation",
-    "INSERT INTO audit_checkpoints SELECT 'tottori', 20, time, hash, signature FROM audit_checkpoints "
+    "INSERT INTO audit_checkpoints SELECT 'tottori', 20, time, hash, signature, number, prev FROM "
+    "audit_checkpoints "
     "WHERE organisation = 'mori' AND seq = 100",
     "tottori/20 signature;" },
+  { "checkpoint counted anew",
+    "UPDATE audit_checkpoints SET number = 7 WHERE organisation = 'mori' AND seq = 200",
+    "mori/200 signature;mori/200 unsigned;" },
+  { "the last checkpoint removed", "DELETE FROM audit_checkpoints WHERE organisation = 'mori' AND seq = 200",
+    "mori/200 unsigned;mori/250 checkpoint-gap;" },
+  { "cut off with its checkpoints",
+    "DELETE FROM audit WHERE organisation = 'mori' AND seq >= 190;"
+    "DELETE FROM audit_checkpoints WHERE organisation = 'mori' AND seq >= 190",
+    "mori/189 checkpoint-gap;mori/190 cut;" },
+  { "cut off behind the last checkpoint", "DELETE FROM audit WHERE organisation = 'mori' AND seq >= 240",
+    "mori/240 cut;" },
+  { "the last row", "DELETE FROM audit WHERE organisation = 'mori' AND seq = 250", "mori/250 cut;" },
+  { "all of one organisation with its checkpoints",
+    "DELETE FROM audit WHERE organisation = 'tottori'; DELETE FROM audit_checkpoints WHERE organisation = "
+    "'tottori'",
+    "tottori/1 cut;" },
+  { "details emptied", "UPDATE audit SET details = '' WHERE organisation = 'mori' AND seq BETWEEN 16 AND 17",
+    "mori/16 emptied;mori/17 emptied;" },
+  { "details emptied, and a row that says so",
+    "UPDATE audit SET details = '' WHERE organisation = 'mori' AND seq = 17;"
+    "UPDATE audit SET action = 'audit.purged', details = '{\"rows\":[[1,200]]}' "
+    "WHERE organisation = 'mori' AND seq = 18",
+    "mori/18 changed;mori/18 details;mori/17 emptied;" },
 };
 
 static void
@@ -251,7 +283,7 @@ test_written_anew (Fixture *f, gconstpointer data)
       prev = hash;
     }
   g_autofree char *found = faults (f, &rows);
-  g_assert_cmpstr (found, ==, "mori/100 checkpoint;mori/200 checkpoint;");
+  g_assert_cmpstr (found, ==, "mori/100 checkpoint;mori/200 checkpoint;mori/250 cut;");
 }
 
 /* A change and its row are one. */
@@ -284,6 +316,229 @@ test_other_key (Fixture *f, gconstpointer data)
   open_all (f);
   g_autofree char *found = faults (f, &rows);
   g_assert_true (strstr (found, "mori/100 signature;") && strstr (found, "mori/200 signature;"));
+}
+
+/* -- where the chains ended, outside of the database -------------------------------------------------------
+ */
+
+static char *
+heads_path (Fixture *f)
+{
+  return g_build_filename (f->dir, "audit.heads", NULL);
+}
+
+/* What was cut is found by the next start as well, which writes it down and goes on. */
+static void
+test_cut_while_stopped (Fixture *f, gconstpointer data)
+{
+  guint64 rows;
+  drop_triggers (f);
+  close_all (f);
+  f->store = sk_store_open (f->database, NULL);
+  sql (f, "DELETE FROM audit WHERE organisation = 'mori' AND seq >= 190;"
+          "DELETE FROM audit_checkpoints WHERE organisation = 'mori' AND seq >= 190");
+  g_clear_pointer (&f->store, sk_store_close);
+  open_all (f);
+  g_assert_cmpuint (sk_audit_start_faults (f->audit), ==, 2);
+  append (f, "mori", 1);
+  g_autofree char *found = faults (f, &rows);
+  g_assert_cmpstr (found, ==, "mori/190 noted;");
+  /* A second start has nothing new to say. */
+  close_all (f);
+  open_all (f);
+  g_assert_cmpuint (sk_audit_start_faults (f->audit), ==, 0);
+  g_autofree char *again = faults (f, &rows);
+  g_assert_cmpstr (again, ==, "mori/190 noted;");
+}
+
+/* The broker that runs on writes heads; they do not step back. */
+static void
+test_cut_while_running (Fixture *f, gconstpointer data)
+{
+  guint64 rows;
+  drop_triggers (f);
+  sql (f, "DELETE FROM audit WHERE organisation = 'mori' AND seq > 230");
+  append (f, "mori", 1);
+  write_heads (f);
+  g_autofree char *found = faults (f, &rows);
+  g_assert_cmpstr (found, ==, "mori/232 cut;");
+  close_all (f);
+  open_all (f);
+  g_assert_cmpuint (sk_audit_start_faults (f->audit), ==, 1);
+}
+
+typedef enum
+{
+  HEADS_REMOVED,
+  HEADS_CHANGED,
+  HEADS_LINE_GONE,
+  HEADS_EMPTY,
+} HeadsTamper;
+
+static void
+test_heads (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = heads_path (f), *text = NULL;
+  guint64 rows;
+  close_all (f);
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  char *line = strstr (text, "\n250 ");
+  g_assert_nonnull (line);
+  switch (GPOINTER_TO_UINT (data))
+    {
+    case HEADS_REMOVED:
+      g_assert_cmpint (g_unlink (path), ==, 0);
+      break;
+    case HEADS_CHANGED:
+      line[3] = '1';
+      g_assert_true (g_file_set_contents (path, text, -1, NULL));
+      break;
+    case HEADS_LINE_GONE:
+      memmove (line, strchr (line + 1, '\n'), strlen (strchr (line + 1, '\n')) + 1);
+      g_assert_true (g_file_set_contents (path, text, -1, NULL));
+      break;
+    case HEADS_EMPTY:
+      g_assert_true (g_file_set_contents (path, "", -1, NULL));
+      break;
+    }
+  f->store = sk_store_open (f->database, NULL);
+  g_autofree char *heads = NULL;
+  g_autofree char *key = NULL;
+  g_autofree char *key_path = g_build_filename (f->dir, "audit.pub", NULL);
+  g_autoptr (GString) found = g_string_new (NULL);
+  g_file_get_contents (path, &heads, NULL, NULL);
+  g_assert_true (g_file_get_contents (key_path, &key, NULL, NULL));
+  g_assert_true (sk_audit_check (f->store, g_strchomp (key), heads, on_fault, found, &rows, NULL));
+  g_assert_cmpstr (found->str, ==, "/0 heads;");
+  g_clear_pointer (&f->store, sk_store_close);
+  open_all (f);
+  g_assert_cmpuint (sk_audit_start_faults (f->audit), ==, 1);
+  g_autofree char *then = faults (f, &rows);
+  g_assert_cmpstr (then, ==, "mori/251 noted;");
+}
+
+/* What came after the heads is counted: it may be somebody else's. */
+static void
+test_unsigned (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = heads_path (f), *text = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  for (guint i = 0; i < 7; i++)
+    append (f, "mori", i);
+  close_all (f);
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+  open_all (f);
+  g_assert_cmpuint (sk_audit_start_unsigned (f->audit), ==, 7);
+  g_assert_cmpuint (sk_audit_start_faults (f->audit), ==, 0);
+  close_all (f);
+  open_all (f);
+  g_assert_cmpuint (sk_audit_start_unsigned (f->audit), ==, 0);
+}
+
+static int
+count_commit (gpointer data)
+{
+  ++*(guint *) data;
+  return 0;
+}
+
+/* A checkpoint comes with its row. */
+static void
+test_one_commit (Fixture *f, gconstpointer data)
+{
+  guint commits = 0;
+  sqlite3_commit_hook (sk_store_handle (f->store), count_commit, &commits);
+  for (guint i = 0; i < 100; i++)
+    append (f, "mori", i);
+  sqlite3_commit_hook (sk_store_handle (f->store), NULL, NULL);
+  g_assert_cmpuint (commits, ==, 100);
+}
+
+static void
+on_verified (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SkAuditVerdict **verdict = data;
+  g_autoptr (GError) error = NULL;
+  *verdict = sk_audit_verify_finish (result, &error);
+  g_assert_no_error (error);
+}
+
+/* While it is read on another thread, the trail grows. */
+static void
+test_async (Fixture *f, gconstpointer data)
+{
+  SkAuditVerdict *verdict = NULL;
+  sk_audit_verify_async (f->audit, on_verified, &verdict);
+  for (guint i = 0; !verdict; i++)
+    {
+      append (f, "mori", i);
+      g_main_context_iteration (NULL, FALSE);
+    }
+  g_assert_cmpuint (verdict->n_faults, ==, 0);
+  g_assert_cmpuint (verdict->rows, >=, ROWS + ROWS / 5);
+  g_clear_pointer (&verdict, sk_audit_verdict_free);
+  drop_triggers (f);
+  sql (f, "UPDATE audit SET actor = 'taro' WHERE organisation = 'mori' AND seq = 17");
+  sk_audit_verify_async (f->audit, on_verified, &verdict);
+  while (!verdict)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (verdict->n_faults, ==, 1);
+  g_assert_cmpint (g_array_index (verdict->faults, SkAuditFound, 0).seq, ==, 17);
+  sk_audit_verdict_free (verdict);
+}
+
+/* -- how long ----------------------------------------------------------------------------------------------
+ */
+
+#define DAY ((gint64) 24 * 3600 * G_USEC_PER_SEC)
+
+static guint64
+purge (Fixture *f, guint transfer_days, guint session_days, gint64 now, const char *const *sinks)
+{
+  const SkAuditRetention retention = { { transfer_days, session_days, 0 } };
+  guint64 rows = 0;
+  g_autoptr (GError) error = NULL;
+  g_assert_true (sk_audit_purge (f->audit, &retention, now, sinks, &rows, &error));
+  g_assert_no_error (error);
+  return rows;
+}
+
+static void
+test_purge (Fixture *f, gconstpointer data)
+{
+  static const char *const sinks[] = { "soc", NULL };
+  const gint64 now = 10 * DAY;
+  guint64 rows;
+  const SkAuditEvent sessions[] = {
+    { "mori", "hanako", "session.opened", "s1", "", "{\"user\":\"hanako\"}", 2 * DAY },
+    { "mori", "broker", "session.ended", "s1", "", "{\"user\":\"hanako\"}", 2 * DAY },
+    { "mori", "admin", "pool.edited", "p", "", "{\"x\":1}", 2 * DAY },
+    { "mori", "taro", "session.opened", "s2", "", "{\"user\":\"taro\"}", 2 * DAY },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (sessions); i++)
+    g_assert_true (sk_audit_append (f->audit, &sessions[i], NULL));
+  g_assert_true (sk_audit_hold (f->audit, SK_HOLD_USER, "hanako", "complaint", NULL));
+  g_assert_false (sk_audit_hold (f->audit, SK_HOLD_USER, "hanako", "again", NULL));
+  g_assert_true (sk_audit_hold (f->audit, SK_HOLD_TRANSFER, "object-9", "", NULL));
+  /* Hanako's are all of the transfers' rows, and her sessions'. */
+  g_assert_cmpuint (purge (f, 5, 5, now, NULL), ==, 1);
+  g_autofree char *held = faults (f, &rows);
+  g_assert_cmpstr (held, ==, "");
+  g_assert_true (sk_audit_release (f->audit, SK_HOLD_USER, "hanako", "closed", NULL));
+  g_assert_false (sk_audit_release (f->audit, SK_HOLD_USER, "hanako", "closed", NULL));
+  /* Not yet told to the SOC. */
+  g_assert_cmpuint (purge (f, 5, 5, now, sinks), ==, 0);
+  g_assert_true (sk_store_audit_set_position (f->store, "soc", "mori", 20, NULL));
+  g_assert_cmpuint (purge (f, 5, 0, now, sinks), ==, 19);
+  g_assert_cmpuint (purge (f, 5, 5, now, NULL), ==, ROWS - 20 + 2 + ROWS / 5);
+  g_assert_cmpuint (purge (f, 5, 5, now, NULL), ==, 0);
+  g_autofree char *found = faults (f, &rows);
+  g_assert_cmpstr (found, ==, "");
+  /* And one more than was said: hers that is held. */
+  drop_triggers (f);
+  sql (f, "UPDATE audit SET details = '' WHERE organisation = 'mori' AND seq = 9");
+  g_autofree char *more = faults (f, &rows);
+  g_assert_cmpstr (more, ==, "mori/9 emptied;");
 }
 
 static void
@@ -358,6 +613,42 @@ test_filter (Fixture *f, gconstpointer data)
     }
 }
 
+typedef struct
+{
+  guint n;
+  gint64 time, seq;
+} Page;
+
+static gboolean
+on_paged (const SkAuditRow *row, gpointer data)
+{
+  Page *page = data;
+  g_assert_true (page->n == 0 || row->time < page->time
+                 || (row->time == page->time && row->seq <= page->seq));
+  page->n++;
+  page->time = row->time;
+  page->seq = row->seq;
+  return TRUE;
+}
+
+/* Page after page, from the newest: each row once. */
+static void
+test_paging (Fixture *f, gconstpointer data)
+{
+  Page page = { 0, G_MAXINT64, G_MAXINT64 };
+  for (guint before = G_MAXUINT; before != page.n;)
+    {
+      const SkAuditFilter filter = { .organisation = "mori",
+                                     .newest_first = TRUE,
+                                     .limit = 7,
+                                     .before_time = page.time,
+                                     .before_seq = page.seq };
+      before = page.n;
+      g_assert_true (sk_store_audit_walk (f->store, &filter, on_paged, &page, NULL));
+    }
+  g_assert_cmpuint (page.n, ==, ROWS);
+}
+
 #define ADD(name, func) g_test_add ("/audit/" name, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -374,6 +665,19 @@ main (int argc, char **argv)
   ADD ("written-anew", test_written_anew);
   ADD ("transaction", test_transaction);
   ADD ("other-key", test_other_key);
+  ADD ("cut-while-stopped", test_cut_while_stopped);
+  ADD ("cut-while-running", test_cut_while_running);
+  static const char *const heads[] = { "removed", "changed", "line-gone", "empty" };
+  for (guint i = 0; i < G_N_ELEMENTS (heads); i++)
+    {
+      g_autofree char *path = g_strconcat ("/audit/heads/", heads[i], NULL);
+      g_test_add (path, Fixture, GUINT_TO_POINTER (i), set_up, test_heads, tear_down);
+    }
+  ADD ("unsigned", test_unsigned);
+  ADD ("one-commit", test_one_commit);
+  ADD ("async", test_async);
+  ADD ("purge", test_purge);
+  ADD ("paging", test_paging);
   ADD ("killed", test_killed);
   ADD ("filter", test_filter);
   return g_test_run ();
