@@ -20,7 +20,7 @@ struct _SkImageBuild
   SkOperation *operation;
   GSubprocess *process;
   GDataInputStream *output;
-  char *name, *dir;
+  char *name, *dir, *user;
   char *last; /* the last line it said: the reason, when it fails */
   gboolean cancelled;
   guint stop_timer, stops;
@@ -115,6 +115,7 @@ build_free (SkImageBuild *build)
   g_clear_pointer (&build->operation, sk_operation_unref);
   g_free (build->name);
   g_free (build->dir);
+  g_free (build->user);
   g_free (build->last);
   g_free (build);
 }
@@ -229,7 +230,11 @@ finish_build (SkImageBuild *build)
     }
   if (finish_with_known (build))
     return;
+  if (build->server->audit)
+    sk_audit_set_actor (build->server->audit, build->user);
   image = sk_manager_import_image (build->manager, *build->name ? build->name : NULL, build->dir, &error);
+  if (build->server->audit)
+    sk_audit_set_actor (build->server->audit, NULL);
   if (!image)
     {
       sk_operation_finish (build->operation, NULL, error);
@@ -324,6 +329,7 @@ post_build (SkRequest *request, const char *name)
   build->server = server;
   build->manager = g_object_ref (request->manager);
   build->name = g_strdup (name);
+  build->user = g_strdup (request->who->user);
   build->dir = g_build_filename (server->images_dir, id, NULL);
   if (!start_build (build, request->who, &error))
     {

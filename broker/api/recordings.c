@@ -147,6 +147,10 @@ sk_api_get_recording (SkRequest *request)
       sk_request_reply_object (request, to_json (sk_recording_reader_about (reader)));
       return;
     }
+  if (!sk_api_trail (request, "recording.viewed", request->args[0], "user",
+                     sk_recording_reader_about (reader)->user, "session",
+                     sk_recording_reader_about (reader)->session, NULL))
+    return;
   request->answered = TRUE;
   g_object_set_data_full (G_OBJECT (request->message), "sk-reader", g_steal_pointer (&reader),
                           (GDestroyNotify) sk_recording_reader_free);

@@ -56,5 +56,10 @@ struct _SkApiServer
 SkApiServer *sk_api_server_new_test (SkManager *manager, const SkApiOptions *options,
                                      const SkApiLimits *limits, const SkRoute *routes, GError **error);
 
+/* A row in the audit trail about what this request is for, durable when it returns; without a trail none.
+ * FALSE: the request was answered with the error. Pairs name, value; NULL-terminated. */
+gboolean sk_api_trail (SkRequest *request, const char *action, const char *object,
+                       ...) G_GNUC_NULL_TERMINATED G_GNUC_WARN_UNUSED_RESULT;
+
 /* A descriptor leaves with the RDP stream: the connection no longer counts. */
 void sk_api_server_forget (SkApiServer *server, SkApiConnection *connection);

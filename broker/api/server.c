@@ -201,7 +201,12 @@ on_request (SoupServer *soup, SoupServerMessage *message, const char *path, GHas
       return;
     }
   note (request);
+  /* Rows that the handler adds to the audit trail are this user's. */
+  if (request->server->audit)
+    sk_audit_set_actor (request->server->audit, request->who->user);
   request->route->handler (request);
+  if (request->server->audit)
+    sk_audit_set_actor (request->server->audit, NULL);
   if (!request->answered && !request->waiting)
     sk_request_reply_error (request, NULL);
 }

@@ -125,8 +125,12 @@ sk_api_post_shutdown (SkRequest *request)
   SkOperation *operation = NULL;
 
   if (sk_json_to_struct (request->body, fields, &body, &error))
-    operation
-        = sk_operation_new (request->server->operations, request->who, DRAINING, NULL, NULL, NULL, &error);
+    {
+      if (!sk_api_trail (request, "broker.draining", "", "sessions", body.sessions ? "end" : "stay", NULL))
+        return;
+      operation
+          = sk_operation_new (request->server->operations, request->who, DRAINING, NULL, NULL, NULL, &error);
+    }
   if (!operation)
     {
       sk_request_reply_error (request, error);

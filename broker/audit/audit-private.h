@@ -17,5 +17,7 @@ struct _SkAudit
   guint64 start_unsigned;
 };
 
+/* sk_audit_sign() with a key that is held; any thread. */
+char *sk_audit_sign_with (EVP_PKEY *key, const char *purpose, const void *data, gsize length);
 /* NULL: it is not there. */
 char *sk_audit_read_heads (const char *path);

@@ -133,22 +133,34 @@ sk_audit_set_listener (SkAudit *self, void (*func) (const GError *, gpointer), g
  */
 
 static char *
-sign (SkAudit *self, const GByteArray *text)
+sign_with (EVP_PKEY *key, const GByteArray *text)
 {
   guint8 signature[64];
   size_t n = sizeof signature;
   EVP_MD_CTX *context = EVP_MD_CTX_new ();
-  const gboolean done = context && EVP_DigestSignInit (context, NULL, NULL, NULL, self->key) == 1
+  const gboolean done = context && EVP_DigestSignInit (context, NULL, NULL, NULL, key) == 1
                         && EVP_DigestSign (context, signature, &n, text->data, text->len) == 1;
   EVP_MD_CTX_free (context);
   return done ? hex (signature, n) : NULL;
 }
 
+static char *
+sign (SkAudit *self, const GByteArray *text)
+{
+  return sign_with (self->key, text);
+}
+
+char *
+sk_audit_sign_with (EVP_PKEY *key, const char *purpose, const void *data, gsize length)
+{
+  g_autoptr (GByteArray) text = sk_chain_statement (purpose, data, length);
+  return sign_with (key, text);
+}
+
 char *
 sk_audit_sign (SkAudit *self, const char *purpose, const void *data, gsize length)
 {
-  g_autoptr (GByteArray) text = sk_chain_statement (purpose, data, length);
-  return sign (self, text);
+  return sk_audit_sign_with (self->key, purpose, data, length);
 }
 
 static gboolean

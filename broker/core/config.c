@@ -10,6 +10,8 @@
 #define GROUP "sekishod"
 /* Enough for any host; more is a typing mistake. */
 #define NUMBER_MAX 64
+/* A century. */
+#define DAYS_MAX 36525
 
 void
 sk_config_free (SkConfig *config)
@@ -24,6 +26,9 @@ sk_config_free (SkConfig *config)
   g_free (config->policy_dir);
   g_free (config->organisation);
   g_free (config->antivirus);
+  g_free (config->syslog_tls);
+  g_free (config->syslog_ca);
+  g_free (config->audit_jsonl);
   g_free (config->uri);
   g_free (config);
 }
@@ -32,7 +37,7 @@ typedef struct
 {
   const char *name;
   gsize offset;
-  gboolean number;
+  int maximum; /* of a number; 0: a text */
 } Key;
 
 static const Key keys[] = {
@@ -45,8 +50,14 @@ static const Key keys[] = {
   { "organisation", G_STRUCT_OFFSET (SkConfig, organisation) },
   { "antivirus", G_STRUCT_OFFSET (SkConfig, antivirus) },
   { "uri", G_STRUCT_OFFSET (SkConfig, uri) },
-  { "max-boots", G_STRUCT_OFFSET (SkConfig, max_boots), TRUE },
-  { "spare-views", G_STRUCT_OFFSET (SkConfig, spare_views), TRUE },
+  { "syslog-tls", G_STRUCT_OFFSET (SkConfig, syslog_tls) },
+  { "syslog-ca", G_STRUCT_OFFSET (SkConfig, syslog_ca) },
+  { "audit-jsonl", G_STRUCT_OFFSET (SkConfig, audit_jsonl) },
+  { "audit-transfer-days", G_STRUCT_OFFSET (SkConfig, audit_transfer_days), DAYS_MAX },
+  { "audit-session-days", G_STRUCT_OFFSET (SkConfig, audit_session_days), DAYS_MAX },
+  { "audit-other-days", G_STRUCT_OFFSET (SkConfig, audit_other_days), DAYS_MAX },
+  { "max-boots", G_STRUCT_OFFSET (SkConfig, max_boots), NUMBER_MAX },
+  { "spare-views", G_STRUCT_OFFSET (SkConfig, spare_views), NUMBER_MAX },
 };
 
 static gboolean
@@ -64,15 +75,15 @@ take_key (SkConfig *config, GKeyFile *file, const char *name, GError **error)
     {
       if (strcmp (keys[i].name, name) != 0)
         continue;
-      if (keys[i].number && G_STRUCT_MEMBER (int, config, keys[i].offset) < 0)
+      if (keys[i].maximum && G_STRUCT_MEMBER (int, config, keys[i].offset) < 0)
         {
           g_autofree char *text = g_key_file_get_value (file, GROUP, name, NULL);
           gint64 value = 0;
-          if (!g_ascii_string_to_signed (text, 10, 0, NUMBER_MAX, &value, NULL))
+          if (!g_ascii_string_to_signed (text, 10, 0, keys[i].maximum, &value, NULL))
             return invalid (error, name, text);
           G_STRUCT_MEMBER (int, config, keys[i].offset) = (int) value;
         }
-      else if (!keys[i].number && !G_STRUCT_MEMBER (char *, config, keys[i].offset))
+      else if (!keys[i].maximum && !G_STRUCT_MEMBER (char *, config, keys[i].offset))
         G_STRUCT_MEMBER (char *, config, keys[i].offset) = g_key_file_get_string (file, GROUP, name, NULL);
       return TRUE;
     }
@@ -104,6 +115,31 @@ set_default (char **value, char *take_default)
     g_free (take_default);
 }
 
+/* A century at most, and what is not said is for ever. */
+static gboolean
+check_days (int *days, GError **error)
+{
+  if (*days > DAYS_MAX)
+    return invalid (error, "audit-…-days", "0 to 36525");
+  *days = MAX (*days, 0);
+  return TRUE;
+}
+
+/* HOST:PORT, [ADDRESS]:PORT. */
+static gboolean
+check_syslog (const SkConfig *config, GError **error)
+{
+  g_autoptr (GSocketConnectable) target
+      = config->syslog_tls ? g_network_address_parse (config->syslog_tls, 0, NULL) : NULL;
+  if (config->syslog_tls && (!target || g_network_address_get_port (G_NETWORK_ADDRESS (target)) == 0))
+    return invalid (error, "syslog-tls: HOST:PORT", config->syslog_tls);
+  if (config->syslog_ca && !g_path_is_absolute (config->syslog_ca))
+    return invalid (error, "not an absolute path", config->syslog_ca);
+  if (config->audit_jsonl && !g_path_is_absolute (config->audit_jsonl))
+    return invalid (error, "not an absolute path", config->audit_jsonl);
+  return TRUE;
+}
+
 static gboolean
 finish (SkConfig *config, GError **error)
 {
@@ -120,6 +156,9 @@ finish (SkConfig *config, GError **error)
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
     if (!g_path_is_absolute (*paths[i]))
       return invalid (error, "not an absolute path", *paths[i]);
+  if (!check_syslog (config, error) || !check_days (&config->audit_transfer_days, error)
+      || !check_days (&config->audit_session_days, error) || !check_days (&config->audit_other_days, error))
+    return FALSE;
   if (config->max_boots > NUMBER_MAX || config->spare_views > NUMBER_MAX)
     return invalid (error, "max-boots and spare-views", "0 to 64");
   if (config->max_boots <= 0)
@@ -164,6 +203,24 @@ sk_config_load (int *argc, char ***argv, GError **error)
           "clamd:/PATH, clamd:HOST:PORT, icap://HOST[:PORT]/SERVICE or none (Debian's clamd where it runs)",
           "ウイルス検査ソフト（省略時: Debian の clamd があればそれ）"),
       "ADDRESS" },
+    { "syslog-tls", 0, 0, G_OPTION_ARG_STRING, &config->syslog_tls,
+      SK_TR ("Whom the audit trail is sent to, syslog over TLS (nobody)",
+             "監査記録の送信先（TLS の syslog）"),
+      "HOST:PORT" },
+    { "syslog-ca", 0, 0, G_OPTION_ARG_FILENAME, &config->syslog_ca,
+      SK_TR ("Who signs its certificate (those whom the system trusts)", "送信先の証明書を発行した認証局"),
+      "FILE" },
+    { "audit-jsonl", 0, 0, G_OPTION_ARG_FILENAME, &config->audit_jsonl,
+      SK_TR ("File that gets the audit trail as JSON lines (none)", "監査記録を JSON の行で書き出すファイル"),
+      "FILE" },
+    { "audit-transfer-days", 0, 0, G_OPTION_ARG_INT, &config->audit_transfer_days,
+      SK_TR ("Days that the trail keeps details of transfers; 0: for ever (0)",
+             "転送の記録の詳細を残す日数（0: 無期限）"),
+      "DAYS" },
+    { "audit-session-days", 0, 0, G_OPTION_ARG_INT, &config->audit_session_days,
+      SK_TR ("... of sessions (0)", "セッションの記録の詳細を残す日数（0: 無期限）"), "DAYS" },
+    { "audit-other-days", 0, 0, G_OPTION_ARG_INT, &config->audit_other_days,
+      SK_TR ("... of everything else (0)", "その他の記録の詳細を残す日数（0: 無期限）"), "DAYS" },
     { "uri", 0, 0, G_OPTION_ARG_STRING, &config->uri, SK_TR ("libvirt's (qemu:///system)", "libvirt の URI"),
       "URI" },
     { "max-boots", 0, 0, G_OPTION_ARG_INT, &config->max_boots,
@@ -177,6 +234,7 @@ sk_config_load (int *argc, char ***argv, GError **error)
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   config->max_boots = config->spare_views = -1;
+  config->audit_transfer_days = config->audit_session_days = config->audit_other_days = -1;
   g_option_context_set_summary (context,
                                 SK_TR ("The broker of Sekisho: isolated internet desktops.",
                                        "Sekisho のブローカー：隔離されたインターネット用デスクトップ。"));

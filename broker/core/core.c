@@ -103,7 +103,7 @@ write_late (SkCore *core)
 {
   while (core->unwritten->len > 0)
     {
-      if (!sk_store_put_session (core->parts.store, core->unwritten->pdata[0], NULL))
+      if (!sk_live_session_write (core, core->unwritten->pdata[0], NULL))
         return;
       g_ptr_array_remove_index (core->unwritten, 0);
     }

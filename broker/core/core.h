@@ -91,6 +91,8 @@ typedef struct
   guint spare_views;        /* kept ready; each serves one viewer connection */
   SkRecordings *recordings; /* borrowed; outlives the core. NULL: a pool that wants them shows nothing */
   SkTransfers *transfers;   /* borrowed; outlives the core. NULL: nothing crosses */
+  SkAudit *audit;           /* borrowed; outlives the core. NULL: nothing is written down */
+  SkPeople *people;         /* borrowed; outlives the core. NULL: all are of one organisation */
 } SkCoreParts;
 
 typedef enum
@@ -241,6 +243,8 @@ SkPoolStatus *sk_live_pool_status (SkLivePool *pool);
 
 /* session.c */
 SkLiveSession *sk_live_session_new (SkCore *core, SkLivePool *pool, const SkIdentity *who, GError **error);
+/* The row, and what the audit trail says of its state, as one. */
+gboolean sk_live_session_write (SkCore *core, const SkSession *row, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SkLiveSession *sk_live_session_load (SkCore *core, SkSession *take_row);
 SkLiveSession *sk_live_session_ref (SkLiveSession *session);
 void sk_live_session_unref (SkLiveSession *session);

@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "core/keeper.h"
 #include "core/libvirt.h"
 #include "core/manager-private.h"
 #include "core/process.h"
@@ -63,6 +64,7 @@ run (const SkConfig *config, GError **error)
   g_autoptr (SkStore) store = NULL;
   g_autoptr (SkRecordings) recordings = NULL;
   g_autoptr (SkAudit) audit = NULL;
+  g_autoptr (SkKeeper) keeper = NULL;
   g_autoptr (SkQuarantine) quarantine = NULL;
   g_autoptr (SkPeople) people = NULL;
   g_autoptr (SkInspector) inspector = NULL;
@@ -75,7 +77,8 @@ run (const SkConfig *config, GError **error)
 
   if (lock < 0 || !sk_service_socket (&api.listen_fd, error) || !(store = sk_store_open (database, error))
       || !(recordings = sk_recordings_new (config->state_dir, error))
-      || !(audit = sk_audit_new (store, config->state_dir, error))
+      || !(audit = sk_audit_new (store, config->state_dir, config->organisation, error))
+      || !(keeper = sk_keeper_new (audit, config, error))
       || !(quarantine = sk_quarantine_new (config->state_dir, NULL, error))
       || !(people = sk_people_new (store, config->organisation, error))
       || !(inspector = sk_inspector_new (config->libexec_dir, SPARE_INSPECTORS, error))
@@ -106,7 +109,9 @@ run (const SkConfig *config, GError **error)
                               (guint) config->max_boots,
                               (guint) config->spare_views,
                               recordings,
-                              transfers };
+                              transfers,
+                              audit,
+                              people };
   api.socket_path = config->socket;
   api.recordings = recordings;
   api.transfers = transfers;

@@ -2,6 +2,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "core/manager-private.h"
+#include "core/trail.h"
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -193,17 +194,35 @@ replace_image (SkCore *core, SkImage *old, const SkImage *row, GError **error)
          && reload_images (core, error);
 }
 
+static gboolean
+write_import (SkCore *core, const SkImage *row, GError **error)
+{
+  SkImage *old = find_replaced (core, row);
+  g_autofree char *replaced = g_strdup (old ? old->id : "");
+  if (!sk_trail_begin (core, error))
+    return FALSE;
+  if ((old ? replace_image (core, old, row, error)
+           : sk_store_put_image (core->parts.store, row, error) && reload_images (core, error))
+      && sk_trail_commit (core,
+                          &(SkTrailRow){ .action = "image.imported",
+                                         .object = row->id,
+                                         .details = sk_trail_details ("name", row->name, "path", row->path,
+                                                                      "replaces", replaced, NULL) },
+                          error))
+    return TRUE;
+  sk_trail_rollback (core);
+  /* What was read back in between may not be there any more. */
+  if (!reload_images (core, NULL))
+    sk_err (SK_FIELDS ("image", row->id), "the store does not give its images");
+  return FALSE;
+}
+
 SkImage *
 sk_manager_import_image (SkManager *self, const char *name, const char *dir, GError **error)
 {
   SkCore *core = self->core;
   g_autoptr (SkImage) row = sk_image_read (name, dir, sk_core_wall (core), error);
-  SkImage *old;
-  if (!row)
-    return NULL;
-  old = find_replaced (core, row);
-  if (old ? !replace_image (core, old, row, error)
-          : !sk_store_put_image (core->parts.store, row, error) || !reload_images (core, error))
+  if (!row || !write_import (core, row, error))
     return NULL;
   sk_notice (SK_FIELDS ("image", row->id), "imported as %s", row->name);
   sk_core_emit (core, "image", row->id, "imported", row->name);
@@ -230,7 +249,19 @@ sk_manager_delete_image (SkManager *self, const char *name_or_id, GError **error
                      ((SkLivePool *) core->pools->pdata[i])->row->name);
         return FALSE;
       }
-  if (!sk_store_delete_image (core->parts.store, id, error) || !reload_images (core, error))
+  if (!sk_trail_begin (core, error))
+    return FALSE;
+  if (!sk_store_delete_image (core->parts.store, id, error)
+      || !sk_trail_commit (core,
+                           &(SkTrailRow){ .action = "image.deleted",
+                                          .object = id,
+                                          .details = sk_trail_details ("name", image->name, NULL) },
+                           error))
+    {
+      sk_trail_rollback (core);
+      return FALSE;
+    }
+  if (!reload_images (core, error))
     return FALSE;
   sk_core_emit (core, "image", id, "deleted", "");
   return TRUE;
@@ -280,6 +311,38 @@ sk_pool_status_free (SkPoolStatus *status)
   g_free (status);
 }
 
+/* What it is from now on. */
+static JsonObject *
+describe_pool (const SkPool *row)
+{
+  JsonObject *object = sk_trail_details ("image", row->image, "network", row->network, "group", row->group,
+                                         "border", row->border, "home_url", row->home_url, NULL);
+  json_object_set_int_member (object, "memory_mib", row->memory_mib);
+  json_object_set_int_member (object, "vcpus", row->vcpus);
+  json_object_set_int_member (object, "warm", row->warm);
+  json_object_set_int_member (object, "stored", row->stored);
+  json_object_set_int_member (object, "maximum", row->maximum);
+  json_object_set_int_member (object, "detached_minutes", row->detached_minutes);
+  json_object_set_boolean_member (object, "sound", row->sound);
+  json_object_set_boolean_member (object, "watermark", row->watermark);
+  json_object_set_boolean_member (object, "recording", row->recording);
+  return object;
+}
+
+static gboolean
+write_pool (SkCore *core, const SkPool *row, const char *action, GError **error)
+{
+  if (!sk_trail_begin (core, error))
+    return FALSE;
+  if (sk_store_put_pool (core->parts.store, row, error)
+      && sk_trail_commit (
+          core, &(SkTrailRow){ .action = action, .object = row->name, .details = describe_pool (row) },
+          error))
+    return TRUE;
+  sk_trail_rollback (core);
+  return FALSE;
+}
+
 gboolean
 sk_manager_put_pool (SkManager *self, const SkPool *pool, gboolean create, GError **error)
 {
@@ -303,7 +366,7 @@ sk_manager_put_pool (SkManager *self, const SkPool *pool, gboolean create, GErro
   g_free (row->image);
   row->image = g_strdup (image->id);
   row->created = old ? old->row->created : sk_core_wall (core);
-  if (!sk_store_put_pool (core->parts.store, row, error))
+  if (!write_pool (core, row, old ? "pool.edited" : "pool.created", error))
     return FALSE;
   if (old)
     sk_live_pool_set_row (old, row);
@@ -360,8 +423,14 @@ sk_manager_delete_pool (SkManager *self, const char *name, gboolean force, GErro
       g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT, "sessions of the pool %s run", keep);
       return FALSE;
     }
-  if (!sk_store_delete_pool (core->parts.store, keep, error))
+  if (!sk_trail_begin (core, error))
     return FALSE;
+  if (!sk_store_delete_pool (core->parts.store, keep, error)
+      || !sk_trail_commit (core, &(SkTrailRow){ .action = "pool.deleted", .object = keep }, error))
+    {
+      sk_trail_rollback (core);
+      return FALSE;
+    }
   end_sessions (core, keep, reason);
   retire_all (core, keep, reason);
   g_ptr_array_remove (core->pools, pool);
@@ -391,6 +460,12 @@ sk_manager_retire_vm (SkManager *self, const char *id, const char *reason, GErro
       not_found (error, "VM", id);
       return FALSE;
     }
+  const SkTrailRow row = { .action = "vm.retired",
+                           .object = vm->row->id,
+                           .details = sk_trail_details ("pool", vm->row->pool, "user", vm->row->owner,
+                                                        "reason", reason ? reason : "", NULL) };
+  if (!sk_trail_add (self->core, &row, error))
+    return FALSE;
   sk_live_vm_retire (
       vm, reason && *reason ? reason : SK_BOTH ("An administrator ended it.", "管理者が終了しました。"));
   return TRUE;

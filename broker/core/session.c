@@ -3,6 +3,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "core/core.h"
+#include "core/trail.h"
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <string.h>
@@ -77,13 +78,58 @@ sk_live_session_forget (SkLiveSession *session)
   session->core = NULL;
 }
 
+/* The row and what the trail says of it are one. */
+static gboolean
+write_row (SkCore *core, const SkSession *row, const char *action, const char *actor, GError **error)
+{
+  if (!sk_trail_begin (core, error))
+    return FALSE;
+  if (sk_store_put_session (core->parts.store, row, error)
+      && sk_trail_commit (core,
+                          &(SkTrailRow){ .action = action,
+                                         .object = row->id,
+                                         .user = row->user,
+                                         .actor = actor,
+                                         .details = sk_trail_session (row) },
+                          error))
+    return TRUE;
+  sk_trail_rollback (core);
+  return FALSE;
+}
+
+static const char *
+state_action (SkSessionState state)
+{
+  switch (state)
+    {
+    case SK_SESSION_QUEUED:
+      return "session.opened";
+    case SK_SESSION_STARTING:
+      return "session.started";
+    case SK_SESSION_ACTIVE:
+      return "session.attached";
+    case SK_SESSION_DETACHED:
+      return "session.detached";
+    case SK_SESSION_ENDED:
+      return "session.ended";
+    }
+  return "session";
+}
+
+gboolean
+sk_live_session_write (SkCore *core, const SkSession *row, GError **error)
+{
+  return write_row (core, row, state_action (row->state), row->state == SK_SESSION_ACTIVE ? row->user : NULL,
+                    error);
+}
+
 SkLiveSession *
 sk_live_session_new (SkCore *core, SkLivePool *pool, const SkIdentity *who, GError **error)
 {
   gint64 now = sk_core_wall (core);
   g_autofree char *id = g_uuid_string_random ();
   SkSession row = { id, pool->row->name, "", who->user, who->uid, SK_SESSION_QUEUED, "", "", now, now };
-  if (!sk_store_put_session (core->parts.store, &row, error))
+  if (!write_row (core, &row, "session.opened", who->user, error))
     return NULL;
   SkLiveSession *session = sk_live_session_load (core, sk_session_copy (&row));
   sk_info (SK_FIELDS ("session", id, "pool", pool->row->name, "user", who->user), "new session");
@@ -114,7 +160,7 @@ set_state (SkLiveSession *session, SkSessionState state, const char *reason, gbo
       g_free (session->row->reason);
       session->row->reason = g_strdup (reason);
     }
-  if (!written && !sk_store_put_session (session->core->parts.store, session->row, &error))
+  if (!written && !sk_live_session_write (session->core, session->row, &error))
     {
       sk_err (SK_FIELDS ("session", session->row->id), "the store does not take it: %s", error->message);
       if (state == SK_SESSION_ENDED)

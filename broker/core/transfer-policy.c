@@ -43,7 +43,7 @@ static void
 set_error (SkTransfers *self, const char *message)
 {
   if (g_strcmp0 (message, self->policy_error) != 0)
-    self->policy_error_since = sk_transfers_now ();
+    self->policy_error_since = sk_transfers_now (self);
   sk_set_text (&self->policy_error, message);
 }
 
@@ -180,7 +180,7 @@ adopt (SkTransfers *self, SkPolicySet *take_set, const char *by, const char *bef
   if (!keep (self, set, error) || !record_load (self, by, before, set, error)
       || (!same && !point_to (self, set, error)))
     return FALSE;
-  put_in_force (self, g_steal_pointer (&set), same ? self->policy_since : sk_transfers_now (), FALSE);
+  put_in_force (self, g_steal_pointer (&set), same ? self->policy_since : sk_transfers_now (self), FALSE);
   return TRUE;
 }
 

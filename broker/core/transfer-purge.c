@@ -13,6 +13,17 @@ is_due (const SkTransfer *row, gint64 now)
   return now - row->changed >= days * DAY_US;
 }
 
+/* A legal hold names it, its user or its matter. Where that cannot be found out, it stays. */
+static gboolean
+is_held (SkLiveTransfer *t)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean held = TRUE;
+  if (!sk_store_is_held (t->owner->parts.store, t->row->id, t->row->user, t->row->matter, &held, &error))
+    sk_warn (SK_FIELDS ("transfer", t->row->id), "purge: %s", error->message);
+  return held;
+}
+
 /* Somebody else's transfer may have the same content. */
 static gboolean
 purge_blob (SkLiveTransfer *t, const char *blob, GError **error)
@@ -43,7 +54,7 @@ sk_live_transfer_purge (SkLiveTransfer *t, gint64 now)
   gboolean busy = t->busy;
   for (guint i = 0; i < t->items->len; i++)
     busy = busy || ((SkLiveItem *) t->items->pdata[i])->writing;
-  if (busy || !is_due (t->row, now))
+  if (busy || !is_due (t->row, now) || is_held (t))
     return FALSE;
   for (guint i = 0; i < t->items->len; i++)
     if (!purge_item (t, i, &error))

@@ -64,6 +64,8 @@ describe (const SkTransfer *row, const SkTransferChange *change)
   json_object_set_string_member (object, "direction", sk_cross_word (row->direction));
   json_object_set_string_member (object, "kind", sk_kind_word (row->kind));
   json_object_set_string_member (object, "user", row->user);
+  json_object_set_string_member (object, "section", row->section);
+  json_object_set_string_member (object, "purpose", row->purpose);
   json_object_set_int_member (object, "count", row->count);
   json_object_set_int_member (object, "bytes", row->bytes);
   if (*row->rule)

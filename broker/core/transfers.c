@@ -533,19 +533,26 @@ sk_transfers_decisions (SkTransfers *self, const char *id, GError **error)
   return sk_store_decisions (self->parts.store, id, error);
 }
 
+/* With its row in the trail, as one. */
 static gboolean
 write_comment (SkTransfers *self, const SkTransfer *row, const SkComment *comment, GError **error)
 {
-  g_autoptr (JsonObject) details = json_object_new ();
-  g_autofree char *sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, comment->text, -1);
-  json_object_set_string_member (details, "comment", comment->id);
-  json_object_set_string_member (details, "sha256", sum);
+  g_autoptr (JsonObject) object = json_object_new ();
+  json_object_set_string_member (object, "user", row->user);
+  json_object_set_string_member (object, "comment", comment->text);
+  g_autoptr (JsonNode) node = json_node_init_object (json_node_alloc (), object);
+  g_autofree char *details = json_to_string (node, FALSE);
+  const SkAuditEvent event = { .organisation = *row->organisation ? row->organisation : self->organisation,
+                               .actor = comment->user,
+                               .action = "transfer.commented",
+                               .object = row->id,
+                               .matter = row->matter,
+                               .details = details,
+                               .time = comment->created };
   if (!sk_store_begin (self->parts.store, error))
     return FALSE;
   if (sk_store_put_comment (self->parts.store, comment, error)
-      && sk_transfers_record (self, row, "transfer.commented", comment->user, json_object_ref (details),
-                              error)
-      && sk_store_commit (self->parts.store, error))
+      && sk_audit_append (self->parts.audit, &event, error) && sk_store_commit (self->parts.store, error))
     return TRUE;
   sk_store_rollback (self->parts.store);
   return FALSE;

@@ -1,6 +1,7 @@
 /* One VM: its state machine, and how it comes to life and goes. */
 #include "common/error.h"
 #include "common/log.h"
+#include "core/trail.h"
 #include "core/vm-private.h"
 #include <string.h>
 
@@ -163,7 +164,21 @@ static gboolean
 write_row (SkLiveVm *vm, const SkVm *row, const SkSession *claim, GError **error)
 {
   SkStore *store = vm->core->parts.store;
-  return claim ? sk_store_claim_vm (store, row, claim, error) : sk_store_put_vm (store, row, error);
+  if (!claim)
+    return sk_store_put_vm (store, row, error);
+  if (!sk_trail_begin (vm->core, error))
+    return FALSE;
+  if (sk_store_claim_vm (store, row, claim, error)
+      && sk_trail_commit (vm->core,
+                          &(SkTrailRow){ .action = "session.started",
+                                         .object = claim->id,
+                                         .user = claim->user,
+                                         .actor = claim->user,
+                                         .details = sk_trail_session (claim) },
+                          error))
+    return TRUE;
+  sk_trail_rollback (vm->core);
+  return FALSE;
 }
 
 /* The row is durable before anything follows from it. A row that cannot be written stops every change but

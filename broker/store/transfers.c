@@ -197,6 +197,55 @@ sk_store_transfers (SkStore *store, const char *user, const char *direction, gin
                              error);
 }
 
+#define EXPORTS(where)                                                                                       \
+  "WHERE rowid IN (SELECT rowid FROM transfers WHERE direction = 'export' "                                  \
+  "AND created >= CAST (? AS INTEGER) AND created < CAST (? AS INTEGER) "                                    \
+  "AND (created, id) > (CAST (? AS INTEGER), ?) " where "ORDER BY created, id LIMIT CAST (? AS INTEGER))"
+
+GPtrArray *
+sk_store_exports (SkStore *store, const char *organisation, gint64 since, gint64 until, gint64 after,
+                  const char *after_id, guint count, GError **error)
+{
+  g_autofree char *from = g_strdup_printf ("%" G_GINT64_FORMAT, since);
+  g_autofree char *to = g_strdup_printf ("%" G_GINT64_FORMAT, until > 0 ? until : G_MAXINT64);
+  g_autofree char *behind = g_strdup_printf ("%" G_GINT64_FORMAT, after);
+  g_autofree char *limit = g_strdup_printf ("%u", count);
+  const char *const all[] = { from, to, behind, after_id, limit, NULL };
+  const char *const one[] = { from, to, behind, after_id, organisation, limit, NULL };
+  return sk_store_list_rows (store, &sk_table_transfers,
+                             organisation ? EXPORTS ("AND organisation = ? ") : EXPORTS (""),
+                             organisation ? one : all, error);
+}
+
+gboolean
+sk_store_transfer_outcome (SkStore *store, const SkTransfer *row, char **ret_word, GError **error)
+{
+  *ret_word = g_strdup (states[row->state]);
+  if (row->state != SK_TRANSFER_PURGED)
+    return TRUE;
+  sqlite3_stmt *s = sk_store_prepare (
+      store,
+      g_strdup ("SELECT substr (action, 10) FROM audit WHERE object = ? AND action IN ('transfer.delivered', "
+                "'transfer.refused', 'transfer.denied', 'approval.denied', 'transfer.cancelled', "
+                "'transfer.expired') "
+                "ORDER BY time DESC LIMIT 1"),
+      error);
+  if (!s)
+    return FALSE;
+  sqlite3_bind_text (s, 1, row->id, -1, SQLITE_TRANSIENT);
+  const int r = sqlite3_step (s);
+  if (r == SQLITE_ROW)
+    {
+      g_free (*ret_word);
+      *ret_word = g_strdup ((const char *) sqlite3_column_text (s, 0));
+    }
+  else if (r != SQLITE_DONE)
+    sk_store_fail (sk_store_handle (store), "outcome", error);
+  sqlite3_reset (s);
+  sqlite3_clear_bindings (s);
+  return r == SQLITE_ROW || r == SQLITE_DONE;
+}
+
 static GPtrArray *
 of_transfer (SkStore *store, const SkTable *table, const char *transfer, GError **error)
 {

@@ -131,6 +131,13 @@ SkTransfer *sk_store_transfer (SkStore *, const char *id, GError **);
  * everybody; direction NULL: both. */
 GPtrArray *sk_store_transfers (SkStore *, const char *user, const char *direction, gint64 before, guint count,
                                GError **);
+/* Exports that began in [since, until), oldest first, behind (after, after_id); organisation NULL: all. */
+GPtrArray *sk_store_exports (SkStore *, const char *organisation, gint64 since, gint64 until, gint64 after,
+                             const char *after_id, guint count, GError **);
+/* The word of the state that it came to: of one that is purged, the one before, by the audit trail; where
+ * that let go of it, "purged". */
+gboolean sk_store_transfer_outcome (SkStore *, const SkTransfer *, char **ret_word,
+                                    GError **) G_GNUC_WARN_UNUSED_RESULT;
 GPtrArray *sk_store_transfer_items (SkStore *, const char *transfer, GError **);
 GPtrArray *sk_store_decisions (SkStore *, const char *transfer, GError **);
 GPtrArray *sk_store_comments (SkStore *, const char *transfer, GError **);

@@ -43,7 +43,7 @@ transfer_box_open (TransferBox *box, const char *state, const char *libexec, con
 {
   GError *error = NULL;
   *box = (TransferBox){ .store = transfer_box_store (state) };
-  if (!(box->audit = sk_audit_new (box->store, state, &error))
+  if (!(box->audit = sk_audit_new (box->store, state, "bench", &error))
       || !(box->quarantine = sk_quarantine_new (state, NULL, &error))
       || !(box->people = sk_people_new (box->store, "bench", &error))
       || (libexec && !(box->inspector = sk_inspector_new (libexec, SPARES, &error))))

@@ -79,7 +79,8 @@ open_crossing (Crossing *c, const char *state, const char *libexec, const char *
                GError **error)
 {
   g_autofree char *database = g_build_filename (state, "sekisho.db", NULL);
-  if (!(c->store = sk_store_open (database, error)) || !(c->audit = sk_audit_new (c->store, state, error))
+  if (!(c->store = sk_store_open (database, error))
+      || !(c->audit = sk_audit_new (c->store, state, ORGANISATION, error))
       || !(c->quarantine = sk_quarantine_new (state, NULL, error))
       || !(c->people = sk_people_new (c->store, ORGANISATION, error))
       || !(c->inspector = sk_inspector_new (libexec, spares, error)))

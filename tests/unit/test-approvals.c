@@ -103,7 +103,7 @@ start (Fixture *f)
   g_mkdir (rules, 0700);
   f->store = sk_store_open (database, &error);
   g_assert_no_error (error);
-  f->audit = sk_audit_new (f->store, f->dir, &error);
+  f->audit = sk_audit_new (f->store, f->dir, "town", &error);
   f->quarantine = sk_quarantine_new (f->dir, NULL, &error);
   f->people = sk_people_new (f->store, "town", &error);
   g_assert_no_error (error);
