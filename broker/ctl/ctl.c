@@ -232,11 +232,12 @@ find_command (char **words, const SkNoun **ret_noun, const SkVerb **ret_verb, co
   *ret_verb = *ret_noun ? sk_ctl_find_verb (*ret_noun, found[1]) : NULL;
 }
 
+/* A verb may have formats of its own. */
 static gboolean
-apply_globals (SkCtl *ctl, GError **error)
+apply_globals (SkCtl *ctl, const SkVerb *verb, GError **error)
 {
   static const char *const formats[] = { "table", "json", "csv" };
-  const char *format = sk_ctl_text (ctl, "format");
+  const char *format = find_in (verb->options, "format") ? NULL : sk_ctl_text (ctl, "format");
   ctl->client = sk_client_new (sk_ctl_text (ctl, "socket"));
   ctl->columns = g_strdup (sk_ctl_text (ctl, "columns"));
   for (gsize i = 0; format && i < G_N_ELEMENTS (formats); i++)
@@ -275,7 +276,7 @@ run_words (SkCtl *ctl, char **words, GError **error)
     return usage_error (error, "arguments", "引数",
                         verb->arguments ? verb->arguments : SK_TR ("none", "なし"));
   g_ptr_array_add (arguments, NULL);
-  return apply_globals (ctl, error) && verb->run (ctl, (char **) arguments->pdata, error);
+  return apply_globals (ctl, verb, error) && verb->run (ctl, (char **) arguments->pdata, error);
 }
 
 /* glibc would turn Japanese into question marks where the locale is not installed; our texts are UTF-8. */

@@ -2,10 +2,12 @@
  *
  *   mock-broker SOCKET [--images DIR --build-image PROGRAM]
  *
- * Obeys lines on stdin (ready N, serve, doctor JSON, drain, emit TYPE ID STATE TEXT) and answers each with
- * "ok"; ends with its stdin. Attached viewers get everything back that they send. */
-#include "api/server.h"
+ * Obeys lines on stdin (ready N, serve, doctor JSON, drain, emit TYPE ID STATE TEXT, audit FOLDER: a trail
+ * there with a few rows, tamper: one of them is changed) and answers each with "ok"; ends with its stdin.
+ * Attached viewers get everything back that they send. */
+#include "api/server-private.h"
 #include "common/log.h"
+#include "mock/audit.h"
 #include "mock/manager.h"
 #include <gio/gunixinputstream.h>
 #include <glib-unix.h>
@@ -18,6 +20,8 @@ typedef struct
 {
   GMainLoop *loop;
   SkManager *manager;
+  SkApiServer *server;
+  MockAudit *audit;
 } Broker;
 
 static gboolean
@@ -54,6 +58,13 @@ obey (Broker *broker, const char *line)
     sk_mock_manager_finish_drain (broker->manager);
   else if (n > 1 && strcmp (words[0], "doctor") == 0)
     sk_mock_manager_set_doctor (broker->manager, line + strlen ("doctor "));
+  else if (n == 2 && strcmp (words[0], "audit") == 0)
+    {
+      broker->audit = mock_audit_new (words[1]);
+      broker->server->audit = mock_audit_trail (broker->audit);
+    }
+  else if (n == 1 && strcmp (words[0], "tamper") == 0)
+    mock_audit_tamper (broker->audit);
   else if (n == 5 && strcmp (words[0], "emit") == 0)
     sk_mock_manager_emit (broker->manager, words[1], words[2], words[3], words[4]);
   printf ("ok\n");
@@ -84,14 +95,13 @@ main (int argc, char **argv)
   Broker broker = { g_main_loop_new (NULL, FALSE), sk_mock_manager_new () };
   g_autoptr (GInputStream) input = g_unix_input_stream_new (0, FALSE);
   g_autoptr (GDataInputStream) lines = g_data_input_stream_new (input);
-  SkApiServer *server;
 
   sk_log_init ("mock-broker");
   options.socket_path = argc > 1 ? argv[1] : "api.sock";
   options.images_dir = argc > 3 ? argv[3] : NULL;
   options.build_image = argc > 5 ? argv[5] : NULL;
-  server = sk_api_server_new_full (broker.manager, &options, &error);
-  if (!server)
+  broker.server = sk_api_server_new_full (broker.manager, &options, &error);
+  if (!broker.server)
     {
       fprintf (stderr, "mock-broker: %s\n", error->message);
       return 1;
@@ -101,7 +111,8 @@ main (int argc, char **argv)
   printf ("ok\n");
   fflush (stdout);
   g_main_loop_run (broker.loop);
-  sk_api_server_free (server);
+  sk_api_server_free (broker.server);
+  mock_audit_free (broker.audit);
   g_object_unref (broker.manager);
   g_main_loop_unref (broker.loop);
   return 0;
