@@ -12,7 +12,8 @@ audit_of (SkRequest *request)
 {
   if (!request->server->audit)
     sk_request_reply_error (
-        request, g_error_new_literal (SK_ERROR, SK_ERROR_UNAVAILABLE, "there is no audit trail here"));
+        request, g_error_new_literal (SK_ERROR, SK_ERROR_UNAVAILABLE,
+                                      SK_BOTH ("there is no audit trail here", "監査記録がありません")));
   return request->server->audit;
 }
 

@@ -22,7 +22,7 @@
 #define SK_SOC_MESSAGE_MAX 8192
 /* After a failure: doubled each time. */
 #define SK_SOC_RETRY_MS 1000
-#define SK_SOC_RETRY_MAX_MS 60000
+#define SK_SOC_RETRY_MAX_MS 20000
 /* For a connection, and for a write that the other side does not take. */
 #define SK_SOC_TIMEOUT_MS 15000
 

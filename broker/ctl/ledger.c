@@ -100,6 +100,14 @@ join (JsonObject *line, const char *member)
   return g_string_free (text, FALSE);
 }
 
+/* Nobody decided because the rules did; or nobody did yet. */
+static const char *
+by_rules (const char *outcome)
+{
+  static const char *const decided[] = { "refused", "approved", "releasing", "delivered", "purged", NULL };
+  return g_strv_contains (decided, outcome) ? "（規則による）" : "";
+}
+
 #define COLUMNS 12
 static const char *const headings[COLUMNS]
     = { "日時",       "団体",       "所属",   "利用者", "持出し先", "種別", "件数", "大きさ（バイト）",
@@ -121,7 +129,7 @@ fill (JsonObject *line, char *cells[COLUMNS])
           NULL,
           names,
           sk_json_get_string (line, "purpose", ""),
-          *deciders ? deciders : "（規則による）",
+          *deciders ? deciders : by_rules (sk_json_get_string (line, "outcome", "")),
           word_of (outcomes, G_N_ELEMENTS (outcomes), sk_json_get_string (line, "outcome", "")) };
   cells[0] = sk_output_time (sk_json_get_int (line, "created", 0));
   cells[6] = g_strdup_printf ("%" G_GINT64_FORMAT, sk_json_get_int (line, "count", 0));
