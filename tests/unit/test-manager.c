@@ -1,5 +1,6 @@
 /* Sessions: tickets and tokens, viewers that come and go, who may do what, and what a restart of the core
  * leaves as it was. */
+#include "audit/audit.h"
 #include "common/error.h"
 #include "mock/world-story.h"
 #include "store/store-private.h"
@@ -612,6 +613,112 @@ test_doctor_disturbed (void)
       }
 }
 
+/* -- the audit trail ----------------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  Story story;
+  char *dir;
+  SkAudit *audit;
+} Trail;
+
+static void
+trail_begin (Trail *t)
+{
+  g_autoptr (GError) error = NULL;
+  story_begin (&t->story, 1, 0, 2);
+  story_wait_vms (&t->story, SK_VM_WARM, 1);
+  t->dir = g_dir_make_tmp ("trail-XXXXXX", NULL);
+  t->audit = sk_audit_new (t->story.world->store, t->dir, "mori", &error);
+  g_assert_no_error (error);
+  sk_manager_core (t->story.world->manager)->parts.audit = t->audit;
+}
+
+static void
+trail_end (Trail *t)
+{
+  const char *const argv[] = { "rm", "-rf", t->dir, NULL };
+  sk_manager_core (t->story.world->manager)->parts.audit = NULL;
+  sk_audit_free (t->audit);
+  story_end (&t->story);
+  g_assert_true (
+      g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+  g_free (t->dir);
+}
+
+static gboolean
+add_words (const SkAuditRow *row, gpointer data)
+{
+  g_string_append_printf (data, "%s %s\n", row->actor, row->action);
+  return TRUE;
+}
+
+static void
+assert_trail (Trail *t, const char *wanted)
+{
+  const SkAuditFilter filter = { .organisation = "mori" };
+  g_autoptr (GString) words = g_string_new (NULL);
+  g_assert_true (sk_store_audit_walk (t->story.world->store, &filter, add_words, words, NULL));
+  g_assert_cmpstr (words->str, ==, wanted);
+}
+
+static void
+test_trail (void)
+{
+  Trail t;
+  g_autoptr (GError) error = NULL;
+  trail_begin (&t);
+  SkManager *manager = t.story.world->manager;
+  SkIdentity user = world_user (1);
+  g_autofree char *id = story_click (&t.story, 1);
+  story_wait_session (&t.story, 1, id, SK_SESSION_ACTIVE);
+  sk_audit_set_actor (t.audit, "admin");
+  story_edit (&t.story, 1, 0, 1);
+  g_assert_true (sk_manager_end_session (manager, &user, id, NULL, &error));
+  g_assert_true (sk_manager_delete_pool (manager, "a", TRUE, &error));
+  g_assert_true (sk_manager_delete_image (manager, "debian", &error));
+  sk_audit_set_actor (t.audit, NULL);
+  g_autofree char *wanted = g_strdup_printf ("%s session.opened\n%s session.started\n%s session.attached\n"
+                                             "admin pool.edited\nadmin session.ended\nadmin pool.deleted\n"
+                                             "admin image.deleted\n",
+                                             user.user, user.user, user.user);
+  assert_trail (&t, wanted);
+  trail_end (&t);
+}
+
+/* The trail cannot take the row: the change is not made either. */
+static void
+test_trail_refuses (void)
+{
+  Trail t;
+  g_autoptr (GError) error = NULL;
+  trail_begin (&t);
+  SkManager *manager = t.story.world->manager;
+  SkIdentity user = world_user (1);
+  SkTicket *ticket = NULL;
+  guint position;
+  g_assert_cmpint (
+      sqlite3_exec (sk_store_handle (t.story.world->store),
+                    "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE (ABORT, 'full'); END",
+                    NULL, NULL, NULL),
+      ==, SQLITE_OK);
+  g_assert_false (sk_manager_delete_pool (manager, "a", TRUE, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  g_assert_null (sk_manager_open_session (manager, &user, "a", NULL, 0, 0, &ticket, &position, &error));
+  g_assert_nonnull (error);
+  g_autoptr (SkPool) pool = sk_manager_pool (manager, "a", NULL);
+  g_assert_nonnull (pool);
+  g_autoptr (GPtrArray) pools = sk_store_pools (t.story.world->store, NULL);
+  g_autoptr (GPtrArray) sessions = sk_store_sessions (t.story.world->store, TRUE, NULL);
+  g_assert_cmpuint (pools->len, ==, 1);
+  g_assert_cmpuint (sessions->len, ==, 0);
+  g_assert_false (sk_store_is_begun (t.story.world->store));
+  assert_trail (&t, "");
+  trail_end (&t);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -639,6 +746,8 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/libvirt-lost", test_libvirt_lost);
   g_test_add_func ("/manager/full-disk", test_full_disk);
   g_test_add_func ("/manager/drain", test_drain);
+  g_test_add_func ("/manager/trail", test_trail);
+  g_test_add_func ("/manager/trail-refuses", test_trail_refuses);
   g_test_add_func ("/manager/doctor", test_doctor);
   g_test_add_func ("/manager/doctor-disturbed", test_doctor_disturbed);
   return g_test_run ();
