@@ -362,8 +362,12 @@ static guint
 first_due (SkLiveTransfer *t)
 {
   guint i = t->inspecting;
-  while (i < t->items->len && *((SkLiveItem *) t->items->pdata[i])->row->result_blob)
-    i++;
+  for (; i < t->items->len; i++)
+    {
+      const SkTransferItem *row = ((SkLiveItem *) t->items->pdata[i])->row;
+      if (!*row->result_blob || !*row->antivirus)
+        break;
+    }
   return i;
 }
 

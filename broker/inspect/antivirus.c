@@ -274,8 +274,9 @@ ask_version (Job *job, gboolean *ret_previews, GError **error)
 {
   SkAntivirus *self = job->owner;
   const SkIcapTarget target = { self->host, self->service };
+  const SkScanTimes times = { MIN (job->times.stall_ms, SK_ANTIVIRUS_GREETING_MS), job->times.scan_ms };
   g_auto (SkScanWire) wire = { 0 };
-  if (!sk_scan_wire_open (&wire, self->where, &job->times, job->cancel, error))
+  if (!sk_scan_wire_open (&wire, self->where, &times, job->cancel, error))
     return NULL;
   return self->protocol == CLAMD ? sk_clamd_version (&wire, error)
                                  : sk_icap_version (&wire, &target, ret_previews, error);

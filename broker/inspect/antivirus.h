@@ -21,6 +21,8 @@
 /* It neither takes nor says anything: clamd unpacks for up to MaxScanTime, two minutes, before it answers; a
  * reload of its signatures stops it for half a minute on a slow machine. */
 #define SK_ANTIVIRUS_STALL_MS 150000
+/* What it is, asked before each scan: one that is stopped is found out sooner. */
+#define SK_ANTIVIRUS_GREETING_MS 30000
 /* All of one scan: 1 GiB at the 3 MB/s of a scanner on a small machine. */
 #define SK_ANTIVIRUS_SCAN_MS 360000
 /* Doctor's question is answered at once or counts as not answered. */
