@@ -213,9 +213,19 @@ sk_transfers_concerns (SkTransfers *self, const SkIdentity *who, const char *id)
 gboolean
 sk_live_transfer_was_decided_by (const SkLiveTransfer *t, const char *user)
 {
-  for (guint i = 0; i < t->decisions->len; i++)
-    if (strcmp (((const SkDecision *) t->decisions->pdata[i])->user, user) == 0)
-      return TRUE;
+  return sk_decisions_are_of (t->decisions, user);
+}
+
+/* By themselves, or by a deputy in their place. */
+gboolean
+sk_decisions_are_of (GPtrArray *decisions, const char *user)
+{
+  for (guint i = 0; i < decisions->len; i++)
+    {
+      const SkDecision *d = decisions->pdata[i];
+      if (strcmp (d->user, user) == 0 || g_strcmp0 (d->in_place_of, user) == 0)
+        return TRUE;
+    }
   return FALSE;
 }
 

@@ -219,8 +219,6 @@ apply_verdict (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
     g_ptr_array_add (rows, ((SkLiveItem *) t->items->pdata[i])->row);
   if (!sk_live_transfer_change (t, &change, &error))
     sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
-  else
-    sk_live_transfer_load_stages (t);
 }
 
 /* What an inspector was told to do was less than this verdict wants. */

@@ -184,6 +184,7 @@ void sk_live_transfer_load_stages (SkLiveTransfer *);
 /* transfer-approve.c */
 void sk_live_transfer_check_due (SkLiveTransfer *, gint64 now);
 gboolean sk_live_transfer_was_decided_by (const SkLiveTransfer *, const char *user);
+gboolean sk_decisions_are_of (GPtrArray *decisions, const char *user);
 
 /* transfer-matter.c */
 /* It belongs to a matter that this person may carry on: a colleague of its section, not an approver. */

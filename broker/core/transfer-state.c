@@ -2,6 +2,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "core/transfer-private.h"
+#include <string.h>
 
 #define BIT(state) (1u << SK_TRANSFER_##state)
 
@@ -175,8 +176,12 @@ sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **e
     sk_transfers_count_open (self, next->uid, -1);
   for (guint i = 0; change->items && i < t->items->len; i++)
     g_clear_pointer (&((SkLiveItem *) t->items->pdata[i])->result, sk_quarantined_free);
+  const gboolean other_people = strcmp (t->row->stages, next->stages) != 0;
   sk_transfer_free (t->row);
   t->row = g_steal_pointer (&next);
+  /* Before anybody hears of it: who listens asks who decides. */
+  if (other_people)
+    sk_live_transfer_load_stages (t);
   sk_notice (SK_FIELDS ("transfer", t->row->id, "user", t->row->user), "%s -> %s",
              sk_transfer_state_word (from), sk_transfer_state_word (t->row->state));
   g_signal_emit_by_name (self, "changed", t->row->id);

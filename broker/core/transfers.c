@@ -455,12 +455,8 @@ has_decided (SkTransfers *self, const SkIdentity *who, const char *id)
 {
   SkLiveTransfer *t = sk_transfers_find (self, id);
   g_autoptr (GPtrArray) stored = t ? NULL : sk_store_decisions (self->parts.store, id, NULL);
-  if (t)
-    return sk_live_transfer_was_decided_by (t, who->user);
-  for (guint i = 0; stored && i < stored->len; i++)
-    if (strcmp (((SkDecision *) stored->pdata[i])->user, who->user) == 0)
-      return TRUE;
-  return FALSE;
+  return t ? sk_live_transfer_was_decided_by (t, who->user)
+           : stored && sk_decisions_are_of (stored, who->user);
 }
 
 /* Sender, administrators, whoever may decide or has, and colleagues where it belongs to a matter. */

@@ -241,7 +241,14 @@ static gboolean
 run_preview (SkCtl *ctl, char **arguments, GError **error)
 {
   guint64 number = 1;
+  const char *output = sk_ctl_text (ctl, "output");
   g_autofree char *path = sk_ctl_path ("/1.0/transfers", arguments[0], error);
+  /* Before it is shown: each look is on record. */
+  if (path && output && g_file_test (output, G_FILE_TEST_EXISTS))
+    {
+      errno = EEXIST;
+      return no_file (output, error);
+    }
   if (path && arguments[1] && !g_ascii_string_to_unsigned (arguments[1], 10, 1, G_MAXINT32, &number, NULL))
     {
       g_set_error (error, SK_ERROR, SK_ERROR_INVALID,
