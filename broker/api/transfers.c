@@ -82,13 +82,6 @@ decisions_to_json (SkTransfers *transfers, const char *id)
   return array;
 }
 
-/* Seconds until then, as this machine's clock has it; -1: no such time. */
-static gint64
-seconds_until (gint64 time)
-{
-  return time ? MAX (0, (time - g_get_real_time ()) / G_USEC_PER_SEC) : -1;
-}
-
 static JsonObject *
 approval_to_json (SkTransfers *transfers, const SkTransfer *row)
 {
@@ -99,7 +92,7 @@ approval_to_json (SkTransfers *transfers, const SkTransfer *row)
   json_object_set_int_member (object, "need", a->need);
   json_object_set_int_member (object, "given", a->given);
   json_object_set_int_member (object, "until", a->until);
-  json_object_set_int_member (object, "seconds_left", seconds_until (a->until));
+  json_object_set_int_member (object, "seconds_left", a->left);
   json_object_set_int_member (object, "escalates", a->escalates);
   json_object_set_int_member (object, "escalated", a->escalated);
   json_object_set_array_member (object, "who", deciders_to_json (a, TRUE));

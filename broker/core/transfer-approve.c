@@ -134,8 +134,7 @@ is_unanimous (SkLiveTransfer *t, JsonObject *stage, GHashTable *yes, gint64 now)
   g_hash_table_iter_init (&iter, yes);
   while (g_hash_table_iter_next (&iter, &name, NULL))
     stand_ins += !g_hash_table_contains (holders, name) && is_stand_in (t, stage, name, now, &in_place_of);
-  return g_hash_table_size (yes) > 0 && missing <= stand_ins
-         && (g_hash_table_size (holders) > 0 || stand_ins > 0);
+  return g_hash_table_size (yes) > 0 && missing <= stand_ins;
 }
 
 static gboolean
@@ -291,6 +290,7 @@ sk_transfers_approval (SkTransfers *self, const SkTransfer *row)
   a->stage = row->stage + 1;
   a->stages = t && t->stages ? json_array_get_length (t->stages) : 0;
   a->until = row->state == SK_TRANSFER_HELD ? row->due : 0;
+  a->left = a->until ? MAX (0, (a->until - now) / G_USEC_PER_SEC) : -1;
   a->escalated = row->escalated;
   if (!stage)
     return a;

@@ -176,6 +176,7 @@ typedef struct
   guint stage, stages; /* the one that is due, from 1 */
   guint need, given;   /* voices in this stage: a person, or for them their deputy, has one */
   gint64 until;        /* it expires then; 0 = never, or it is not held */
+  gint64 left;         /* seconds until then; -1: it does not */
   gint64 escalates;    /* others are asked too from then on; 0 = never, or they are already */
   gint64 escalated;    /* since when they are; 0 = not */
 } SkApproval;

@@ -136,9 +136,7 @@ decide (SkCtl *ctl, char **ids, const char *verdict, GError **error)
   if (!sk_output_list (ctl, SK_TR (answers_en, answers_ja), rows, error))
     return FALSE;
   if (failed > 0)
-    sk_ctl_say (SK_TR ("%u of %u failed; the others are decided",
-                       "%2$u 件中 %1$u 件は処理できませんでした。残りは完了しました"),
-                failed, all);
+    sk_ctl_say (SK_TR ("%u of %u failed", "%2$u 件中 %1$u 件は処理できませんでした"), failed, all);
   return TRUE;
 }
 

@@ -2,13 +2,14 @@
  *
  *   mock-broker SOCKET [--images DIR --build-image PROGRAM]
  *
- * Obeys lines on stdin (ready N, serve, doctor JSON, drain, emit TYPE ID STATE TEXT, audit FOLDER: a trail
- * there with a few rows, tamper: one of them is changed) and answers each with "ok"; ends with its stdin.
- * Attached viewers get everything back that they send. */
+ * Obeys lines on stdin (ready N, serve, doctor JSON, drain, hold N USER NAME REASON, emit TYPE ID STATE TEXT,
+ * audit FOLDER: a trail there with a few rows, tamper: one of them is changed) and answers each with "ok";
+ * ends with its stdin. Attached viewers get everything back that they send. */
 #include "api/server-private.h"
 #include "common/log.h"
 #include "mock/audit.h"
 #include "mock/manager.h"
+#include "mock/queue.h"
 #include <gio/gunixinputstream.h>
 #include <glib-unix.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ typedef struct
   SkManager *manager;
   SkApiServer *server;
   MockAudit *audit;
+  SkMockQueue *queue;
 } Broker;
 
 static gboolean
@@ -65,6 +67,8 @@ obey (Broker *broker, const char *line)
     }
   else if (n == 1 && strcmp (words[0], "tamper") == 0)
     mock_audit_tamper (broker->audit);
+  else if (n == 5 && strcmp (words[0], "hold") == 0)
+    sk_mock_queue_hold (broker->queue, (guint) atoi (words[1]), words[2], words[3], words[4]);
   else if (n == 5 && strcmp (words[0], "emit") == 0)
     sk_mock_manager_emit (broker->manager, words[1], words[2], words[3], words[4]);
   printf ("ok\n");
@@ -92,7 +96,9 @@ main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   SkApiOptions options = SK_API_OPTIONS_INIT;
-  Broker broker = { g_main_loop_new (NULL, FALSE), sk_mock_manager_new () };
+  Broker broker = { .loop = g_main_loop_new (NULL, FALSE),
+                    .manager = sk_mock_manager_new (),
+                    .queue = sk_mock_queue_new () };
   g_autoptr (GInputStream) input = g_unix_input_stream_new (0, FALSE);
   g_autoptr (GDataInputStream) lines = g_data_input_stream_new (input);
 
@@ -100,6 +106,7 @@ main (int argc, char **argv)
   options.socket_path = argc > 1 ? argv[1] : "api.sock";
   options.images_dir = argc > 3 ? argv[3] : NULL;
   options.build_image = argc > 5 ? argv[5] : NULL;
+  sk_mock_queue_set_options (broker.queue, &options);
   broker.server = sk_api_server_new_full (broker.manager, &options, &error);
   if (!broker.server)
     {
@@ -114,6 +121,7 @@ main (int argc, char **argv)
   sk_api_server_free (broker.server);
   mock_audit_free (broker.audit);
   g_object_unref (broker.manager);
+  sk_mock_queue_free (broker.queue);
   g_main_loop_unref (broker.loop);
   return 0;
 }
