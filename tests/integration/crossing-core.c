@@ -8,7 +8,8 @@
  * ended. It is read again when the guest's agent is lost.
  *
  * check: opens the state as sekishod does after a power cut, reads everything that a transfer on its way
- * needs, verifies the audit trail, and prints a line each: transfer ID STATE · item ID/N SHA256 · fault
+ * needs, verifies the audit trail, and prints a line each: transfer ID STATE
+ * DIRECTION · item ID/N SHA256 · fault
  * WORDS. */
 #include "api/server.h"
 #include "common/error.h"
@@ -286,7 +287,8 @@ static void
 check_transfer (Crossing *c, const SkTransfer *row)
 {
   g_autoptr (GPtrArray) items = sk_store_transfer_items (c->store, row->id, NULL);
-  printf ("transfer %s %s\n", row->id, sk_transfer_state_word (row->state));
+  printf ("transfer %s %s %s\n", row->id, sk_transfer_state_word (row->state),
+          sk_cross_word (row->direction));
   for (guint i = 0; items && i < items->len; i++)
     {
       const SkTransferItem *item = items->pdata[i];

@@ -269,11 +269,10 @@ class CrossingRig(Rig):
             self.guest.destroy()
             self.guest = None
 
-    def as_user(self, *arguments, **options):
+    def as_user(self, *arguments, recorder=None):
         return subprocess.Popen(['setpriv', f'--reuid={UID}', f'--regid={UID}', '--clear-groups', self.client, '--socket', self.socket,
                                  *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                env=dict(os.environ, HOME=self.desk, LANG='C.UTF-8', XDG_STATE_HOME=os.path.join(self.desk, 'state')),
-                                **options)
+                                env=dict(os.environ, HOME=self.desk, LANG='C.UTF-8', XDG_STATE_HOME=os.path.join(self.desk, 'state'), **(recorder or {})))
 
     def offer(self, name, content):
         path = os.path.join(self.offered, name)
@@ -339,6 +338,10 @@ class Books:
             if item['sha256']:
                 self.by_digest[item['sha256']].append(item)
         database.close()
+
+    def outcome(self, row):
+        """Its state, or what that was before its content was purged."""
+        return self.trail[row['id']][-2] if row['state'] == 'purged' else row['state']
 
     def illegal(self):
         """Sentences about transfers whose state or trail is not what it may be."""

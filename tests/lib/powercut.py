@@ -27,6 +27,12 @@ def read_log(path):
     return records
 
 
+def save(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'wb') as out:
+        out.write(content)
+
+
 class Notes:
     """A test's own records among the disk's: what somebody was told, JSON."""
 
@@ -124,21 +130,26 @@ class Disk:
         """path -> File, and the folders."""
         open_ones = sum(1 for name in self.names if not name[2])
         lucky = rng.choice([0, open_ones, rng.randint(0, open_ones)])
-        there, folders, gone = {}, {self.root.encode()}, 0
+        there, folders, gone = {}, set(), 0
+        made_once = {name[0].a for name in self.names if name[0].what == 'M'}
+
+        def is_there(path):
+            folder = os.path.dirname(path)
+            return folder in folders or folder not in made_once
         for r, made, durable in self.names:
             if not durable:
                 gone += 1
                 if gone > lucky:
                     continue
-            if r.what == 'C' and os.path.dirname(r.a) in folders:
+            if r.what == 'C' and is_there(r.a):
                 there[r.a] = made
-            elif r.what == 'M' and os.path.dirname(r.a) in folders:
+            elif r.what == 'M' and is_there(r.a):
                 folders.add(r.a)
-            elif r.what == 'R' and made and os.path.dirname(r.b) in folders:
+            elif r.what == 'R' and made and is_there(r.b):
                 # Its old name may never have got to the disk.
                 there.pop(r.a, None)
                 there[r.b] = made
-            elif r.what == 'L' and made and os.path.dirname(r.b) in folders:
+            elif r.what == 'L' and made and is_there(r.b):
                 there[r.b] = made
             elif r.what == 'U':
                 there.pop(r.a, None)
@@ -155,8 +166,7 @@ class Disk:
             seen = copy.deepcopy(file)
             seen.sync()
             if not path.endswith(b'-shm'):
-                with open(target + path.decode()[len(self.root):], 'wb') as out:
-                    out.write(seen.durable)
+                save(target + path.decode()[len(self.root):], seen.durable)
 
     def gone_on(self, records, root):
         """Another disk: this one, after a process that was started on what write_as_seen() wrote at root."""
@@ -177,5 +187,4 @@ class Disk:
         for path, file in made:
             # What is written over a mapping was not seen, and is not needed.
             if not path.endswith('-shm'):
-                with open(target + path[len(self.root):], 'wb') as out:
-                    out.write(file.after_cut(rng))
+                save(target + path[len(self.root):], file.after_cut(rng))

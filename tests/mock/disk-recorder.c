@@ -91,7 +91,7 @@ start (void)
   if (!dir || !path || strlen (dir) >= sizeof folder)
     return;
   strcpy (folder, dir);
-  log_fd = real_openat (AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  log_fd = real_openat (AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
 }
 
 /* The whole path, if it is below the folder; links on the way are not followed, there are none. */
