@@ -7,6 +7,9 @@
 #include "core/transfer-private.h"
 #include <string.h>
 
+/* After a restart; a client tries again every second, a guest at once. */
+#define COME_BACK_SECONDS 600
+
 G_DEFINE_FINAL_TYPE (SkTransfers, sk_transfers, G_TYPE_OBJECT)
 
 gint64
@@ -584,9 +587,20 @@ sk_transfers_comments (SkTransfers *self, const SkIdentity *who, const char *id,
   return row ? sk_store_comments (self->parts.store, id, error) : NULL;
 }
 
+/* Machines in town halls are turned off every evening: a sender's time goes on meanwhile, as far as is known.
+ * It gets a moment to come back. */
+static void
+count_absence (SkLiveTransfer *t)
+{
+  const gint64 idle = (gint64) SK_TRANSFER_IDLE_SECONDS * G_USEC_PER_SEC, now = g_get_monotonic_time ();
+  const gint64 since = MAX (0, sk_transfers_now () - t->row->changed);
+  t->heard = now - MIN (since, idle - (gint64) COME_BACK_SECONDS * G_USEC_PER_SEC);
+}
+
 void
 sk_live_transfer_adopt (SkLiveTransfer *t)
 {
+  count_absence (t);
   sk_live_transfer_check_received (t);
   if (t->row->state == SK_TRANSFER_RECEIVING && sk_transfer_is_from_memory (t->row))
     sk_live_transfer_end_logged (t, SK_TRANSFER_CANCELLED, "broker", "not-kept",
