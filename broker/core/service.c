@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #if SK_SYSTEMD
@@ -34,6 +33,15 @@ raise_file_limit (void)
     }
 }
 
+/* Not flock(): a worker between fork() and exec() has the descriptor as well, and would keep the lock of a
+ * core that was killed just then. */
+static gboolean
+lock (int fd)
+{
+  struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  return fcntl (fd, F_SETLK, &all) == 0;
+}
+
 int
 sk_service_prepare (const SkConfig *config, GError **error)
 {
@@ -46,10 +54,11 @@ sk_service_prepare (const SkConfig *config, GError **error)
     return -1;
   umask (0027);
   fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd >= 0 && flock (fd, LOCK_EX | LOCK_NB) == 0)
+  if (fd >= 0 && lock (fd))
     return sk_steal_fd (&fd);
-  g_set_error (error, SK_ERROR, errno == EWOULDBLOCK ? SK_ERROR_CONFLICT : SK_ERROR_UNAVAILABLE, "%s: %s",
-               path, errno == EWOULDBLOCK ? "another sekishod uses this state" : g_strerror (errno));
+  g_set_error (error, SK_ERROR, errno == EAGAIN || errno == EACCES ? SK_ERROR_CONFLICT : SK_ERROR_UNAVAILABLE,
+               "%s: %s", path,
+               errno == EAGAIN || errno == EACCES ? "another sekishod uses this state" : g_strerror (errno));
   return -1;
 }
 
