@@ -169,14 +169,17 @@ try_again (SkLiveTransfer *t, Run *run)
 }
 
 /* Unless somebody still has the same. */
-static void
-drop_blob (SkTransfers *self, const char *blob)
+gboolean
+sk_transfers_drop_blob (SkTransfers *self, const char *blob)
 {
   gboolean used = TRUE;
   g_autoptr (GError) error = NULL;
-  if (*blob && sk_store_blob_is_used (self->parts.store, blob, "", &used, &error) && !used
-      && !sk_quarantine_purge (self->parts.quarantine, blob, &error))
-    sk_debug (NULL, "%s", error->message);
+  if (!*blob
+      || (sk_store_blob_is_used (self->parts.store, blob, "", &used, &error)
+          && (used || sk_quarantine_purge (self->parts.quarantine, blob, &error))))
+    return TRUE;
+  sk_debug (NULL, "%s", error->message);
+  return FALSE;
 }
 
 /* What came out is nobody's. */
@@ -185,7 +188,8 @@ drop_result (Run *run)
 {
   g_autofree char *blob = g_strdup (run->result ? run->result->blob : "");
   g_clear_pointer (&run->result, sk_quarantined_free);
-  drop_blob (run->owner, blob);
+  if (!sk_transfers_drop_blob (run->owner, blob))
+    g_ptr_array_add (run->owner->orphans, g_steal_pointer (&blob));
 }
 
 static void
@@ -405,7 +409,8 @@ sk_transfer_inspect_again (SkLiveTransfer *t, const char *profile, GError **erro
   if (!sk_live_transfer_change (t, &change, error))
     return FALSE;
   for (guint i = 0; i < blobs->len; i++)
-    drop_blob (t->owner, blobs->pdata[i]);
+    if (!sk_transfers_drop_blob (t->owner, blobs->pdata[i]))
+      g_ptr_array_add (t->owner->orphans, g_strdup (blobs->pdata[i]));
   return TRUE;
 }
 

@@ -55,6 +55,7 @@ struct _SkTransfers
   GHashTable *recent;  /* uid -> GArray of gint64: when a user's latest transfers were made */
   GHashTable *open;    /* uid -> how many of this user's transfers are not over */
   GHashTable *offers;  /* VM and key of an offer -> SkLiveTransfer, borrowed */
+  GPtrArray *orphans;  /* names of blobs that came too late: nobody's, unless somebody else has the same */
   guint inspections;
   GHashTable *previews; /* user -> how many run */
   guint pump_timer, tick_timer;
@@ -152,6 +153,8 @@ gboolean sk_transfer_item_is_whole (const SkLiveItem *item);
 gboolean sk_transfer_is_passing (const SkTransfer *row);
 void sk_live_transfer_check_received (SkLiveTransfer *);
 SkQuarantineWriter *sk_live_transfer_writer (SkLiveTransfer *, guint item, GError **error);
+/* It ended before all of it came: what is there is of no use. */
+void sk_live_transfer_discard (SkLiveTransfer *);
 /* A writer came to this. */
 gboolean sk_live_transfer_book (SkLiveTransfer *, guint item, const SkQuarantined *content,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -167,6 +170,8 @@ void sk_transfers_put_done (SkTransfers *, const char *id, const GError *error);
 gboolean sk_transfer_is_from_memory (const SkTransfer *row);
 
 /* transfer-inspect.c */
+/* FALSE: somebody is about to have it; to be tried again. */
+gboolean sk_transfers_drop_blob (SkTransfers *, const char *blob);
 void sk_transfer_inspect_next (SkLiveTransfer *);
 /* What was inspected counts no more: all of it again, with this profile. */
 gboolean

@@ -118,6 +118,18 @@ sk_live_transfer_check_received (SkLiveTransfer *t)
     sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
 }
 
+void
+sk_live_transfer_discard (SkLiveTransfer *t)
+{
+  for (guint i = 0; i < t->items->len; i++)
+    {
+      g_autofree char *key = sk_transfer_writer_key (t, i);
+      /* A writer that is still there finds out by itself. */
+      if (!((SkLiveItem *) t->items->pdata[i])->writing)
+        sk_quarantine_discard (t->owner->parts.quarantine, key);
+    }
+}
+
 /* What was claimed and what came have to be the same, or the rules looked at something else. The last item is
  * written with what follows from it. */
 static gboolean
@@ -156,6 +168,7 @@ sk_live_transfer_book (SkLiveTransfer *t, guint index, const SkQuarantined *cont
   t->heard = g_get_monotonic_time ();
   if (t->row->state != SK_TRANSFER_RECEIVING)
     {
+      g_ptr_array_add (t->owner->orphans, g_strdup (content->blob));
       g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT, "it is %s by now",
                    sk_transfer_state_word (t->row->state));
       return FALSE;
@@ -184,6 +197,8 @@ sk_transfers_upload_broke (SkTransfers *self, const char *id, guint index, gint6
   item->writing = FALSE;
   item->received = received;
   t->heard = g_get_monotonic_time ();
+  if (t->row->state != SK_TRANSFER_RECEIVING && t->row->state != SK_TRANSFER_QUARANTINED)
+    sk_live_transfer_discard (t);
 }
 
 SkQuarantineReader *

@@ -184,6 +184,8 @@ sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **e
     sk_live_transfer_load_stages (t);
   sk_notice (SK_FIELDS ("transfer", t->row->id, "user", t->row->user), "%s -> %s",
              sk_transfer_state_word (from), sk_transfer_state_word (t->row->state));
+  if (from == SK_TRANSFER_RECEIVING && sk_transfer_is_over (t->row->state))
+    sk_live_transfer_discard (t);
   g_signal_emit_by_name (self, "changed", t->row->id);
   sk_live_transfer_enqueue (t);
   return TRUE;

@@ -203,6 +203,14 @@ sk_live_transfer_compare_age (gconstpointer a, gconstpointer b)
   return strcmp (one->row->id, other->row->id);
 }
 
+static void
+drop_orphans (SkTransfers *self)
+{
+  for (guint i = self->orphans->len; i > 0; i--)
+    if (sk_transfers_drop_blob (self, self->orphans->pdata[i - 1]))
+      g_ptr_array_remove_index_fast (self->orphans, i - 1);
+}
+
 /* Deadlines, and what a full disk or a lost database kept from its way. Deadlines are times of the day in the
  * rows: what passed while no core ran has passed at the first tick. */
 static void
@@ -213,6 +221,7 @@ on_tick (gpointer data)
   const gint64 now = sk_transfers_now (self);
   g_autoptr (GPtrArray) all = sk_table_values (self->live);
   guint purges = 0;
+  drop_orphans (self);
   for (guint i = 0; i < all->len; i++)
     {
       SkLiveTransfer *t = all->pdata[i];
@@ -703,6 +712,7 @@ sk_transfers_finalize (GObject *object)
   g_hash_table_unref (self->previews);
   g_hash_table_unref (self->open);
   g_hash_table_unref (self->offers);
+  g_ptr_array_unref (self->orphans);
   g_clear_pointer (&self->policy, sk_policy_set_free);
   g_free (self->policy_dir);
   g_free (self->organisation);
@@ -727,6 +737,7 @@ sk_transfers_init (SkTransfers *self)
 {
   self->live = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, live_transfer_free);
   self->guests = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sk_transfers_guest_free);
+  self->orphans = g_ptr_array_new_with_free_func (g_free);
   self->recent = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
   self->previews = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->open = g_hash_table_new (NULL, NULL);
