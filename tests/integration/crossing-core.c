@@ -17,14 +17,13 @@
 #include "common/log.h"
 #include "core/manager-private.h"
 #include "core/process.h"
+#include "core/service.h"
 #include "core/transfer-private.h"
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define ORGANISATION "local"
@@ -202,20 +201,19 @@ static int
 serve (char **argv)
 {
   const char *state = argv[0], *runtime = argv[1], *libexec = argv[3];
-  g_autofree char *lock = g_build_filename (state, "lock", NULL);
+  const SkConfig config = { .state_dir = argv[0], .runtime_dir = argv[1], .image_dir = argv[0] };
   g_autoptr (GError) error = NULL;
   Server s = { .loop = g_main_loop_new (NULL, FALSE),
                .user = argv[5],
                .uid = (guint) atoi (argv[6]),
                .sessions_path = argv[7] };
-  sk_autofd int fd = open (lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  sk_autofd int lock = sk_service_prepare (&config, &error);
   signal (SIGPIPE, SIG_IGN);
   g_unix_signal_add (SIGTERM, on_signal, s.loop);
-  g_autoptr (SkStaff) staff = sk_process_staff_new (runtime, libexec, &error);
-  if (fd < 0 || flock (fd, LOCK_EX | LOCK_NB) < 0 || !staff
-      || !open_crossing (&s.crossing, state, libexec, argv[4], INSPECTORS, &error))
+  g_autoptr (SkStaff) staff = lock >= 0 ? sk_process_staff_new (runtime, libexec, &error) : NULL;
+  if (!staff || !open_crossing (&s.crossing, state, libexec, argv[4], INSPECTORS, &error))
     {
-      sk_err (NULL, "%s", error ? error->message : lock);
+      sk_err (NULL, "%s", error->message);
       return 1;
     }
   g_autoptr (SkHypervisor) host = g_object_new (no_host_get_type (), NULL);
