@@ -476,7 +476,12 @@ address (SkLiveTransfer *t, const Guest *guest)
   g_autoptr (GError) error = NULL;
   if (strcmp (t->row->session, guest->session->id) == 0)
     return TRUE;
-  SkTransferChange change = { .next = sk_transfer_copy (t->row), .actor = "broker" };
+  JsonObject *details = json_object_new ();
+  json_object_set_string_member (details, "session", guest->session->id);
+  json_object_set_string_member (details, "vm", guest->session->vm);
+  SkTransferChange change = {
+    .next = sk_transfer_copy (t->row), .actor = "broker", .action = "delivery.begun", .details = details
+  };
   sk_set_text (&change.next->session, guest->session->id);
   sk_set_text (&change.next->vm, guest->session->vm);
   t->busy = TRUE; /* a change asks for its delivery: it is under way */
