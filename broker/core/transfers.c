@@ -602,7 +602,7 @@ static void
 count_absence (SkLiveTransfer *t)
 {
   const gint64 idle = (gint64) SK_TRANSFER_IDLE_SECONDS * G_USEC_PER_SEC, now = g_get_monotonic_time ();
-  const gint64 since = MAX (0, sk_transfers_now () - t->row->changed);
+  const gint64 since = MAX (0, sk_transfers_now (t->owner) - t->row->changed);
   t->heard = now - MIN (since, idle - (gint64) COME_BACK_SECONDS * G_USEC_PER_SEC);
 }
 

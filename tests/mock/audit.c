@@ -97,9 +97,13 @@ write_export (MockAudit *self, const Export *e, guint minute)
     {
       if (e->way[i] == SK_TRANSFER_APPROVED && e->approver)
         {
-          const SkDecision decision
-              = { (char *) e->id,      (char *) e->id,          0,           (char *) e->approver,
-                  SK_DECISION_APPROVE, (char *) "確認しました", row->created };
+          const SkDecision decision = { .id = (char *) e->id,
+                                        .transfer = (char *) e->id,
+                                        .user = (char *) e->approver,
+                                        .in_place_of = (char *) "",
+                                        .verdict = SK_DECISION_APPROVE,
+                                        .comment = (char *) "確認しました",
+                                        .created = row->created };
           row->state = SK_TRANSFER_APPROVED;
           g_assert_true (sk_store_put_decision (self->store, &decision, NULL));
           g_assert_true (sk_store_put_transfer (self->store, row, NULL));

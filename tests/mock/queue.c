@@ -59,7 +59,8 @@ sk_mock_queue_new (void)
   g_autofree char *database = g_build_filename (q->dir, "sekisho.db", NULL);
   g_autofree char *rules = g_build_filename (q->dir, "rules", NULL);
   g_mkdir (rules, 0700);
-  if (!(q->store = sk_store_open (database, &error)) || !(q->audit = sk_audit_new (q->store, q->dir, &error))
+  if (!(q->store = sk_store_open (database, &error))
+      || !(q->audit = sk_audit_new (q->store, q->dir, "town", &error))
       || !(q->quarantine = sk_quarantine_new (q->dir, NULL, &error))
       || !(q->people = sk_people_new (q->store, "town", &error)))
     g_error ("%s", error->message);
