@@ -11,7 +11,8 @@
 
 /* One word for each thing added after 1.0 began, so that a client can ask before it uses it. */
 static const char *const api_extensions[]
-    = { "pool_sound", "pool_watermark", "pool_recording", "recordings", NULL };
+    = { "pool_sound",       "pool_watermark",  "pool_recording", "recordings",
+        "transfer_preview", "transfer_resend", "matters",        NULL };
 
 static void
 add_versions (JsonObject *object)

@@ -28,12 +28,13 @@ static const SkColumn queue_columns[] = {
 };
 
 /* In a table the error of the locale; in CSV both. */
-#define ANSWERS(error_extra, error_ja_extra)                                                                 \
+#define ANSWERS(en_extra, ja_extra)                                                                          \
   {                                                                                                          \
     { "id", "id", SK_COLUMN_TEXT, "ID", "ID" }, { "state", "state", SK_COLUMN_STATE, "STATE", "状態" },      \
-        { "error", "error", SK_COLUMN_TEXT, "ERROR", "エラー（英語）", error_extra },                        \
-        { "error-ja", "error_ja", SK_COLUMN_TEXT, "ERROR (Japanese)", "エラー", error_ja_extra },            \
-        { "detail", "detail", SK_COLUMN_BOTH, "DETAIL", "詳細" }, { NULL },                                  \
+        { "error", "error", SK_COLUMN_TEXT, "ERROR", "エラー（英語）", en_extra },                           \
+        { "error-ja", "error_ja", SK_COLUMN_TEXT, "ERROR (Japanese)", "エラー", ja_extra },                  \
+        { "detail", "detail", SK_COLUMN_TEXT, "DETAIL", "詳細（英語）", en_extra },                          \
+        { "detail-ja", "detail_ja", SK_COLUMN_TEXT, "DETAIL (Japanese)", "詳細", ja_extra }, { NULL },       \
   }
 static const SkColumn answers_en[] = ANSWERS (FALSE, TRUE), answers_ja[] = ANSWERS (TRUE, FALSE);
 

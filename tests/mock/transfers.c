@@ -20,6 +20,7 @@ typedef struct
 typedef struct
 {
   char *id, *state, *reason;
+  char *decider, *comment; /* NULL: nobody decided */
   gboolean import;
   guint delivered;
   GPtrArray *items;
@@ -56,6 +57,8 @@ transfer_free (Transfer *transfer)
   g_free (transfer->id);
   g_free (transfer->state);
   g_free (transfer->reason);
+  g_free (transfer->decider);
+  g_free (transfer->comment);
   g_ptr_array_unref (transfer->items);
   g_free (transfer);
 }
@@ -125,6 +128,20 @@ add_approval (JsonObject *object)
 }
 
 static void
+add_decision (JsonObject *object, const Transfer *transfer)
+{
+  JsonObject *approval = json_object_new (), *decision = json_object_new ();
+  JsonArray *decisions = json_array_new ();
+  json_object_set_string_member (decision, "user", transfer->decider);
+  json_object_set_string_member (decision, "verdict",
+                                 strcmp (transfer->state, "denied") == 0 ? "deny" : "approve");
+  json_object_set_string_member (decision, "comment", transfer->comment);
+  json_array_add_object_element (decisions, decision);
+  json_object_set_array_member (approval, "decisions", decisions);
+  json_object_set_object_member (object, "approval", approval);
+}
+
+static void
 add_refusal (JsonObject *object)
 {
   JsonObject *refusal = json_object_new ();
@@ -161,6 +178,8 @@ transfer_json (const Transfer *transfer)
   json_object_set_array_member (object, "items", items);
   if (strcmp (transfer->state, "held") == 0)
     add_approval (object);
+  else if (transfer->decider)
+    add_decision (object, transfer);
   if (strcmp (transfer->state, "refused") == 0)
     add_refusal (object);
   return object;
@@ -401,6 +420,7 @@ handle_events (const Request *request)
   char byte;
   send_all (request->fd, head, strlen (head));
   g_array_append_val (request->mock->listeners, request->fd);
+  g_cond_broadcast (&request->mock->changed);
   g_mutex_unlock (&request->mock->mutex);
   while (recv (request->fd, &byte, 1, 0) > 0)
     ;
@@ -669,16 +689,53 @@ sk_mock_transfers_delivered (SkMockTransfers *mock, const char *id)
   return delivered;
 }
 
-void
-sk_mock_transfers_announce (SkMockTransfers *mock, const char *id)
+static void
+emit (SkMockTransfers *mock, const char *type, const char *id, const char *state, const char *direction)
 {
-  g_autofree char *data = g_strdup_printf (
-      "data: {\"type\":\"transfer\",\"id\":\"%s\",\"state\":\"releasing\",\"text\":\"\"}\n\n", id);
+  g_autofree char *data = g_strdup_printf ("data: {\"type\":\"%s\",\"id\":\"%s\",\"state\":\"%s\","
+                                           "\"direction\":\"%s\",\"kind\":\"file\",\"text\":\"\"}\n\n",
+                                           type, id, state, direction);
   g_autofree char *chunk = g_strdup_printf ("%zx\r\n%s\r\n", strlen (data), data);
   g_mutex_lock (&mock->mutex);
   for (guint i = 0; i < mock->listeners->len; i++)
     send_all (g_array_index (mock->listeners, int, i), chunk, strlen (chunk));
   g_mutex_unlock (&mock->mutex);
+}
+
+void
+sk_mock_transfers_announce (SkMockTransfers *mock, const char *id)
+{
+  emit (mock, "transfer", id, "releasing", "import");
+}
+
+void
+sk_mock_transfers_decide (SkMockTransfers *mock, const char *id, const char *state, const char *user,
+                          const char *comment)
+{
+  g_mutex_lock (&mock->mutex);
+  Transfer *transfer = find (mock, id);
+  set_state (transfer, state);
+  g_free (transfer->decider);
+  g_free (transfer->comment);
+  transfer->decider = g_strdup (user);
+  transfer->comment = g_strdup (comment);
+  g_mutex_unlock (&mock->mutex);
+  emit (mock, "transfer", id, state, "export");
+}
+
+void
+sk_mock_transfers_wait_for_listener (SkMockTransfers *mock)
+{
+  g_mutex_lock (&mock->mutex);
+  while (mock->listeners->len == 0)
+    g_cond_wait (&mock->changed, &mock->mutex);
+  g_mutex_unlock (&mock->mutex);
+}
+
+void
+sk_mock_transfers_ask (SkMockTransfers *mock, const char *id)
+{
+  emit (mock, "approval", id, "waiting", "");
 }
 
 guint

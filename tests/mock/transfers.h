@@ -31,6 +31,14 @@ GBytes *sk_mock_transfers_content (SkMockTransfers *mock, const char *id, guint 
 /* What becomes of uploads when they are complete: "held" (by default), "refused", "delivered"… */
 void sk_mock_transfers_set_outcome (SkMockTransfers *mock, const char *state);
 
+/* Somebody decides about what was sent: it is in that state from now on, and everybody hears of it. */
+void sk_mock_transfers_decide (SkMockTransfers *mock, const char *id, const char *state, const char *user,
+                               const char *comment);
+/* Returns when somebody listens to events: what is told before, nobody hears. */
+void sk_mock_transfers_wait_for_listener (SkMockTransfers *mock);
+/* Tells everybody that it waits for them. */
+void sk_mock_transfers_ask (SkMockTransfers *mock, const char *id);
+
 /* -- faults */
 /* Every upload and content connection breaks after so many bytes, each time; 0: never. */
 void sk_mock_transfers_set_break (SkMockTransfers *mock, gsize bytes);

@@ -14,6 +14,7 @@ path_of (const SkRoute *route)
   GString *path = g_string_new (route->path);
   g_string_replace (path, "{name}", "nothing", 0);
   g_string_replace (path, "{id}", "nothing", 0);
+  g_string_replace (path, "{item}", "nothing", 0);
   return g_string_free (path, FALSE);
 }
 
