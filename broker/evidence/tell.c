@@ -32,6 +32,8 @@ static const struct
   { "transfer.expired", "expired", "期限切れ" },
   { "transfer.purged", "contents deleted", "内容を消去" },
   { "transfer.commented", "commented", "コメント" },
+  { "audit.held", "legal hold", "保全を開始" },
+  { "audit.released", "end of the legal hold", "保全を終了" },
   { "audit.exported", "evidence was exported", "証拠一式を書き出し" },
 };
 
@@ -94,8 +96,8 @@ tell_items (const Teller *t, JsonObject *transfer)
            json_object_get_string_member (item, "sha256"));
       if (*result)
         say (t,
-             SAY ("    was handed over as: %s, %" G_GINT64_FORMAT " bytes, SHA-256 %s",
-                  "    引渡し時: %s、%" G_GINT64_FORMAT " バイト、SHA-256 %s"),
+             SAY ("    after inspection: %s, %" G_GINT64_FORMAT " bytes, SHA-256 %s",
+                  "    検査後: %s、%" G_GINT64_FORMAT " バイト、SHA-256 %s"),
              result, json_object_get_int_member (item, "result_bytes"),
              json_object_get_string_member (item, "result_sha256"));
     }

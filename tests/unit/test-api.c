@@ -300,6 +300,64 @@ test_body_limit (Fixture *f, gconstpointer unused)
   assert_answer (f, "POST", "/1.0/pools", "{\"a\":[[[[[[[[[[]]]]]]]]]]}", "413 ");
 }
 
+/* -- the audit trail ----------------------------------------------------------------------------------------
+ */
+
+/* Who asks for what leaves a row; what is wrong is refused before it leaves one. */
+static void
+test_audit (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *dir = g_dir_make_tmp ("api-audit-XXXXXX", NULL);
+  const char *const argv[] = { "rm", "-rf", dir, NULL };
+  g_autofree char *database = g_build_filename (dir, "sekisho.db", NULL);
+  SkStore *store = sk_store_open (database, &error);
+  SkAudit *audit = sk_audit_new (store, dir, "mori", &error);
+  g_assert_no_error (error);
+  fixture_become (f, 0, "kanri", TRUE);
+  assert_answer (f, "GET", "/1.0/audit", NULL, "503 ");
+  f->server->audit = audit;
+  assert_answer (f, "GET", "/1.0/audit", NULL, "\"metadata\":[]");
+  assert_answer (f, "POST", "/1.0/shutdown", "{}", "202 ");
+  assert_answer (f, "GET", "/1.0/audit", NULL, "\"actor\":\"kanri\",\"action\":\"broker.draining\"");
+  assert_answer (f, "POST", "/1.0/audit/holds", "{\"kind\":\"user\",\"name\":\"hanako\",\"reason\":\"r\"}",
+                 "200 ");
+  assert_answer (f, "GET", "/1.0/audit?action=audit.held", NULL, "\"object\":\"hanako\"");
+  assert_answer (f, "GET", "/1.0/audit/holds", NULL, "\"author\":\"kanri\"");
+  assert_answer (f, "GET", "/1.0/audit/ledger?since=1", NULL, "\"metadata\":[]");
+  assert_answer (f, "GET", "/1.0/audit?action=audit.ledger", NULL, "\"seq\":3");
+  static const struct
+  {
+    const char *method, *path, *body, *wanted;
+  } wrong[] = {
+    { "POST", "/1.0/audit/export", NULL, "400 " },
+    { "POST", "/1.0/audit/export?transfer=a&matter=b", NULL, "400 " },
+    { "POST", "/1.0/audit/export?transfer=nothing", NULL, "404 " },
+    { "POST", "/1.0/audit/holds", "{\"kind\":\"pool\",\"name\":\"x\"}", "400 " },
+    { "POST", "/1.0/audit/holds", "{\"kind\":\"user\",\"name\":\"\"}", "400 " },
+    { "POST", "/1.0/audit/holds", "{\"kind\":\"user\",\"name\":\"hanako\"}", "409 " },
+    { "POST", "/1.0/audit/holds", "{\"kind\":\"user\",\"name\":\"x\",\"release\":true}", "404 " },
+    { "GET", "/1.0/audit?before=5", NULL, "400 " },
+    { "GET", "/1.0/audit?before=5.x", NULL, "400 " },
+    { "GET", "/1.0/audit?limit=0", NULL, "400 " },
+    { "GET", "/1.0/audit?since=today", NULL, "400 " },
+    { "GET", "/1.0/audit/ledger?after=-1", NULL, "400 " },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    assert_answer (f, wrong[i].method, wrong[i].path, wrong[i].body, wrong[i].wanted);
+  assert_answer (f, "GET", "/1.0/audit?limit=1", NULL, "\"seq\":3");
+  fixture_become (f, 4242, "hanako", FALSE);
+  static const char *const closed[] = { "/1.0/audit", "/1.0/audit/ledger", "/1.0/audit/holds" };
+  for (guint i = 0; i < G_N_ELEMENTS (closed); i++)
+    assert_answer (f, "GET", closed[i], NULL, "403 ");
+  assert_answer (f, "POST", "/1.0/audit/export?transfer=a", NULL, "403 ");
+  f->server->audit = NULL;
+  sk_audit_free (audit);
+  sk_store_close (store);
+  g_assert_true (
+      g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -317,5 +375,6 @@ main (int argc, char **argv)
   ADD ("sessions", test_sessions);
   ADD ("images", test_images);
   ADD ("body-limit", test_body_limit);
+  ADD ("audit", test_audit);
   return g_test_run ();
 }
