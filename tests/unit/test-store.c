@@ -440,6 +440,57 @@ test_kill_9 (Fixture *f, gconstpointer data)
     }
 }
 
+/* A reader sees one moment while the writer goes on, and cannot write. */
+static void
+test_reader (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkStore) store = sk_store_open (f->path, &error);
+  g_autoptr (SkImage) first = new_image ("a"), second = new_image ("b");
+  g_assert_true (sk_store_put_image (store, first, &error));
+  g_autoptr (SkStore) reader = sk_store_open_reader (sk_store_path (store), &error);
+  g_assert_no_error (error);
+  g_assert_true (sk_store_snapshot (reader, &error));
+  g_autoptr (GPtrArray) before = sk_store_images (reader, &error);
+  g_assert_true (sk_store_put_image (store, second, &error));
+  g_autoptr (GPtrArray) after = sk_store_images (reader, &error);
+  g_assert_cmpuint (before->len, ==, 1);
+  g_assert_cmpuint (after->len, ==, 1);
+  sk_store_rollback (reader);
+  g_autoptr (GPtrArray) now = sk_store_images (reader, &error);
+  g_assert_cmpuint (now->len, ==, 2);
+  g_assert_false (sk_store_put_image (reader, second, &error));
+  g_assert_error (error, SK_ERROR, SK_ERROR_STORE);
+  g_clear_error (&error);
+  g_assert_null (sk_store_open_reader (":memory:", &error));
+  g_assert_error (error, SK_ERROR, SK_ERROR_UNAVAILABLE);
+}
+
+/* Within somebody's transaction a claim is a part of it. */
+static void
+test_claim_joins (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SkStore) store = sk_store_open (f->path, &error);
+  g_autoptr (SkVm) vm = new_vm ("v1", SK_VM_WARM);
+  g_autoptr (SkSession) session = new_session ("s1", "v1", "hanako");
+  g_assert_true (sk_store_put_vm (store, vm, &error));
+  g_free (vm->owner);
+  g_free (vm->session);
+  vm->owner = g_strdup ("hanako");
+  vm->session = g_strdup ("s1");
+  vm->state = SK_VM_ATTACHED;
+  g_assert_false (sk_store_is_begun (store));
+  g_assert_true (sk_store_begin (store, &error));
+  g_assert_true (sk_store_claim_vm (store, vm, session, &error));
+  g_assert_true (sk_store_is_begun (store));
+  sk_store_rollback (store);
+  g_autoptr (GPtrArray) sessions = sk_store_sessions (store, TRUE, &error);
+  g_autoptr (GPtrArray) vms = sk_store_vms (store, TRUE, &error);
+  g_assert_cmpuint (sessions->len, ==, 0);
+  g_assert_cmpint (((SkVm *) vms->pdata[0])->state, ==, SK_VM_WARM);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -457,6 +508,8 @@ main (int argc, char **argv)
   ADD ("damage-is-found", test_damage_is_found);
   ADD ("full-disk", test_full_disk);
   ADD ("read-only", test_read_only);
+  ADD ("reader", test_reader);
+  ADD ("claim-joins", test_claim_joins);
   ADD ("kill-9", test_kill_9);
   return g_test_run ();
 }
