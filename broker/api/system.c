@@ -10,9 +10,17 @@
 #define DRAINING "Shutting down"
 
 /* One word for each thing added after 1.0 began, so that a client can ask before it uses it. */
-static const char *const api_extensions[]
-    = { "pool_sound",       "pool_watermark",  "pool_recording", "recordings",
-        "transfer_preview", "transfer_resend", "matters",        NULL };
+static const char *const api_extensions[] = { "pool_sound",
+                                              "pool_watermark",
+                                              "pool_recording",
+                                              "recordings",
+                                              "transfer_preview",
+                                              "transfer_resend",
+                                              "matters",
+                                              "audit_export",
+                                              "audit_ledger",
+                                              "audit_holds",
+                                              NULL };
 
 static void
 add_versions (JsonObject *object)
