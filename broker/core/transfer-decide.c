@@ -80,25 +80,32 @@ sk_transfer_question (SkLiveTransfer *t, gboolean inspected)
   return q;
 }
 
+/* What is said to whoever asks why: the very question, not one asked later. */
 static void
-refuse (SkLiveTransfer *t, const char *actor, const char *rule, const char *code, const char *en,
-        const char *ja)
+note_decision (SkLiveTransfer *t, SkTransfer *row, const SkPolicyQuestion *q, const char *rule)
 {
-  sk_set_text (&t->row->rule, rule ? rule : "");
-  sk_set_text (&t->row->policy, sk_transfers_policy_version (t->owner));
-  sk_live_transfer_end_logged (t, SK_TRANSFER_REFUSED, actor, code, en ? en : "", ja ? ja : "");
+  g_free (row->question);
+  row->question = q ? sk_policy_question_to_text (q) : g_strdup ("");
+  sk_set_text (&row->rule, rule ? rule : "");
+  sk_set_text (&row->policy, sk_transfers_policy_version (t->owner));
 }
 
-static gboolean
-refuse_by_plan (SkLiveTransfer *t, const SkPolicyPlan *plan)
+static void
+refuse (SkLiveTransfer *t, const SkPolicyQuestion *q, const char *rule, const char *code, const char *en,
+        const char *ja)
 {
-  if (plan->refused)
-    refuse (t, "policy", plan->rule, plan->reason, plan->reason_en, plan->reason_ja);
-  else if ((guint64) t->row->bytes > plan->bytes_max || t->row->count > plan->count_max)
-    refuse (t, "policy", plan->rule, "too-large", "It is larger than the rules allow. Send it in parts.",
-            "規則で認められた大きさを超えています。分けて送ってください。");
+  note_decision (t, t->row, q, rule);
+  sk_live_transfer_end_logged (t, SK_TRANSFER_REFUSED, "policy", code, en ? en : "", ja ? ja : "");
+}
+
+/* FALSE: it may go on. */
+static gboolean
+refuse_by_plan (SkLiveTransfer *t, const SkPolicyQuestion *q, const SkPolicyPlan *plan)
+{
+  if (plan->refused) /* too large or too many, too */
+    refuse (t, q, plan->rule, plan->reason, plan->reason_en, plan->reason_ja);
   else if (plan->need_reason && t->row->direction == SK_CROSS_EXPORT && !*t->row->purpose)
-    refuse (t, "policy", plan->rule, "reason-missing", "The rules want a reason. Send it again with one.",
+    refuse (t, q, plan->rule, "reason-missing", "The rules want a reason. Send it again with one.",
             "理由の記入が必要です。理由を付けて送り直してください。");
   else
     return FALSE;
@@ -122,13 +129,13 @@ sk_live_transfer_plan (SkLiveTransfer *t)
 {
   if (!t->owner->policy)
     {
-      refuse (t, "policy", NULL, "no-policy", "There are no rules in force; tell the IT staff.",
+      refuse (t, NULL, NULL, "no-policy", "There are no rules in force; tell the IT staff.",
               "有効な規則がありません。情報担当に連絡してください。");
       return FALSE;
     }
   g_autoptr (SkPolicyQuestion) q = sk_transfer_question (t, FALSE);
   g_autoptr (SkPolicyPlan) plan = sk_policy_plan (t->owner->policy, q);
-  if (refuse_by_plan (t, plan))
+  if (refuse_by_plan (t, q, plan))
     return FALSE;
   /* Refused when it began, and the rules changed since: nobody knows how its first items were inspected. */
   g_autoptr (GError) error = NULL;
@@ -136,6 +143,16 @@ sk_live_transfer_plan (SkLiveTransfer *t)
     return TRUE;
   sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
   return FALSE;
+}
+
+void
+sk_live_transfer_foresee (SkLiveTransfer *t)
+{
+  if (!t->owner->policy)
+    return;
+  g_autoptr (SkPolicyQuestion) q = sk_transfer_question (t, FALSE);
+  g_autoptr (SkPolicyPlan) plan = sk_policy_plan (t->owner->policy, q);
+  refuse_by_plan (t, q, plan);
 }
 
 static JsonArray *
@@ -177,12 +194,11 @@ sk_live_transfer_load_stages (SkLiveTransfer *t)
 }
 
 static SkTransfer *
-decided_row (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
+decided_row (SkLiveTransfer *t, const SkPolicyQuestion *q, const SkPolicyVerdict *verdict)
 {
   SkTransfer *next = sk_transfer_copy (t->row);
   const gint64 now = sk_transfers_now (t->owner);
-  sk_set_text (&next->policy, sk_transfers_policy_version (t->owner));
-  sk_set_text (&next->rule, verdict->rule);
+  note_decision (t, next, q, verdict->rule);
   next->retention_days = verdict->retention_days;
   next->review = verdict->sampled;
   next->state = SK_TRANSFER_APPROVED;
@@ -205,11 +221,11 @@ release_due (SkTransfers *self, const SkTransfer *row)
 }
 
 static void
-apply_verdict (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
+apply_verdict (SkLiveTransfer *t, const SkPolicyQuestion *q, const SkPolicyVerdict *verdict)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) rows = g_ptr_array_new ();
-  SkTransferChange change = { .next = decided_row (t, verdict), .items = rows, .actor = "policy" };
+  SkTransferChange change = { .next = decided_row (t, q, verdict), .items = rows, .actor = "policy" };
   if (change.next->state == SK_TRANSFER_APPROVED)
     {
       change.then = SK_TRANSFER_RELEASING;
@@ -235,7 +251,7 @@ inspect_again (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
 
 /* The rule's sentence says what to do, the scanner's what is wrong. */
 static void
-refuse_unscanned (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
+refuse_unscanned (SkLiveTransfer *t, const SkPolicyQuestion *q, const SkPolicyVerdict *verdict)
 {
   const char *why = "";
   for (guint i = 0; i < t->items->len && !*why; i++)
@@ -247,7 +263,7 @@ refuse_unscanned (SkLiveTransfer *t, const SkPolicyVerdict *verdict)
   g_autofree char *why_en = sk_both_pick (why, FALSE), *why_ja = sk_both_pick (why, TRUE);
   g_autofree char *en = g_strdup_printf ("Not scanned: %s. %s", why_en, verdict->reason_en);
   g_autofree char *ja = g_strdup_printf ("ウイルス検査なし: %s。%s", why_ja, verdict->reason_ja);
-  refuse (t, "policy", verdict->rule, verdict->reason, en, ja);
+  refuse (t, q, verdict->rule, verdict->reason, en, ja);
 }
 
 void
@@ -261,17 +277,14 @@ sk_live_transfer_decide (SkLiveTransfer *t)
   g_autoptr (SkPolicyQuestion) q = sk_transfer_question (t, TRUE);
   g_autoptr (SkPolicyVerdict) verdict = sk_policy_decide (t->owner->policy, q, g_random_int ());
   if (verdict->action == SK_POLICY_REFUSE && g_strcmp0 (verdict->reason, "not-scanned") == 0)
-    refuse_unscanned (t, verdict);
+    refuse_unscanned (t, q, verdict);
   else if (verdict->action == SK_POLICY_REFUSE)
-    refuse (t, "policy", verdict->rule, verdict->reason, verdict->reason_en, verdict->reason_ja);
-  else if ((guint64) t->row->bytes > verdict->bytes_max || t->row->count > verdict->count_max)
-    refuse (t, "policy", verdict->rule, "too-large", "It is larger than the rules allow. Send it in parts.",
-            "規則で認められた大きさを超えています。分けて送ってください。");
+    refuse (t, q, verdict->rule, verdict->reason, verdict->reason_en, verdict->reason_ja);
   else if (verdict->need_reason && t->row->direction == SK_CROSS_EXPORT && !*t->row->purpose)
-    refuse (t, "policy", verdict->rule, "reason-missing", "The rules want a reason. Send it again with one.",
+    refuse (t, q, verdict->rule, "reason-missing", "The rules want a reason. Send it again with one.",
             "理由の記入が必要です。理由を付けて送り直してください。");
   else if (!inspect_again (t, verdict))
-    apply_verdict (t, verdict);
+    apply_verdict (t, q, verdict);
 }
 
 void
@@ -287,18 +300,49 @@ sk_live_transfer_release (SkLiveTransfer *t)
     sk_warn (SK_FIELDS ("transfer", t->row->id), "%s", error->message);
 }
 
+/* As it was recorded, whatever the rules say by now. */
+static void
+say_outcome (GString *text, const SkTransfer *row)
+{
+  g_string_append_printf (text, "%s: %s\n", SK_BOTH ("state", "状態"), sk_transfer_state_word (row->state));
+  if (*row->policy)
+    g_string_append_printf (text, "%s: %s\n%s: %s\n",
+                            SK_BOTH ("decided by the rules of version", "決めた規則の版"), row->policy,
+                            SK_BOTH ("decided by rule", "決めた規則"), *row->rule ? row->rule : "-");
+  if (*row->code)
+    g_string_append_printf (text, "%s: %s\n%s\n%s\n", SK_BOTH ("reason", "理由"), row->code, row->en,
+                            row->ja);
+}
+
+static void
+say_rules (GString *text, const SkPolicySet *set, const SkTransfer *row, const SkPolicyQuestion *q)
+{
+  g_autofree char *asked = sk_policy_question_to_text (q);
+  g_autofree char *why
+      = q->findings_known ? sk_policy_explain (set, q, FALSE) : sk_policy_explain_plan (set, q, FALSE);
+  if (*row->policy && strcmp (row->policy, sk_policy_version (set)) != 0)
+    g_string_append_printf (text, "%s: %s\n",
+                            SK_BOTH ("the rules have changed since; by those in force now, version",
+                                     "その後、規則が変わりました。現在の規則の版"),
+                            sk_policy_version (set));
+  g_string_append_printf (text, "\n%s\n%s", asked, why);
+}
+
 char *
 sk_transfers_explain (SkTransfers *self, const SkIdentity *who, const char *id, GError **error)
 {
   g_autoptr (SkTransfer) row = sk_transfers_get (self, who, id, error);
-  SkLiveTransfer *t = row ? sk_transfers_find (self, id) : NULL;
-  if (row && (!t || !self->policy))
-    g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT,
-                         SK_BOTH ("its content is purged, or no rules are in force",
-                                  "内容が消去済みか、有効な規則がありません"));
-  if (!t || !self->policy)
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (SkPolicyQuestion) q = NULL;
+  if (!row)
     return NULL;
-  const gboolean inspected = t->inspecting >= t->items->len || t->row->state > SK_TRANSFER_INSPECTING;
-  g_autoptr (SkPolicyQuestion) q = sk_transfer_question (t, inspected);
-  return sk_policy_explain (self->policy, q, FALSE);
+  say_outcome (text, row);
+  if (*row->question && !(q = sk_policy_question_from_text (row->question, error)))
+    return NULL;
+  /* Not decided yet: what would be asked now. */
+  if (!q && !sk_transfer_is_over (row->state))
+    q = sk_transfer_question (sk_transfers_find (self, id), FALSE);
+  if (q && self->policy)
+    say_rules (text, self->policy, row, q);
+  return g_string_free (g_steal_pointer (&text), FALSE);
 }

@@ -102,7 +102,11 @@ new_import (Guest *guest, SkGuestOffer *offer, GError **error)
   sk_set_text (&row->offer, sk_guest_offer_key (offer));
   row->count = sk_guest_offer_items (offer);
   row->bytes = bytes;
-  return sk_transfers_admit (self, row, g_ptr_array_new (), "guest", error);
+  SkLiveTransfer *t = sk_transfers_admit (self, row, g_ptr_array_new (), "guest", error);
+  /* What no rule lets through is not received first: whatever size is claimed. */
+  if (t)
+    sk_live_transfer_foresee (t);
+  return t;
 }
 
 /* The first item that is not here yet, and how much of it is. */
@@ -126,6 +130,32 @@ resume_point (SkLiveTransfer *t, guint *ret_item, gint64 *ret_offset)
   return *ret_item < t->row->count;
 }
 
+/* Whoever goes on says the same again: the rules were asked about what was announced first. */
+static void
+check_again (SkLiveTransfer *t, const SkGuestOffer *offer)
+{
+  if (t->row->state == SK_TRANSFER_RECEIVING
+      && (t->row->count != sk_guest_offer_items (offer)
+          || (guint64) t->row->bytes != sk_guest_offer_bytes (offer)))
+    sk_live_transfer_end_logged (t, SK_TRANSFER_REFUSED, "broker", "changed",
+                                 "It changed while it was sent. Send it again.",
+                                 "送信中に内容が変わりました。もう一度送ってください。");
+}
+
+/* It ended before it crossed: its guest is told how, however often it asks. */
+static gboolean
+has_failed (const SkTransfer *row)
+{
+  return sk_transfer_is_over (row->state) && row->state != SK_TRANSFER_DELIVERED;
+}
+
+static void
+refuse_ended (SkGuestOffer *offer, const SkTransfer *row)
+{
+  g_autofree char *text = *row->en ? g_strconcat (row->en, " / ", row->ja, NULL) : g_strdup (row->code);
+  sk_guest_offer_refuse (offer, text);
+}
+
 static void
 on_offered (SkGuestOffer *offer, gpointer data)
 {
@@ -134,12 +164,16 @@ on_offered (SkGuestOffer *offer, gpointer data)
   SkLiveTransfer *t = sk_transfers_find_offer (guest->owner, guest->session->vm, sk_guest_offer_key (offer));
   guint item;
   gint64 offset;
-  if (!t && !(t = new_import (guest, offer, &error)))
+  if (t)
+    check_again (t, offer);
+  else if (!(t = new_import (guest, offer, &error)))
     {
       sk_guest_offer_refuse (offer, error->message);
       return;
     }
-  if (t->row->state != SK_TRANSFER_RECEIVING)
+  if (has_failed (t->row))
+    refuse_ended (offer, t->row);
+  else if (t->row->state != SK_TRANSFER_RECEIVING)
     sk_guest_offer_have (offer);
   else if (!resume_point (t, &item, &offset))
     sk_guest_offer_later (offer, SK_BOTH ("no room now", "今は空きがありません"));
@@ -190,6 +224,13 @@ add_item (SkLiveTransfer *t, const Part *part, GError **error)
                                     SK_BOTH ("the file changed while it was sent; send it again",
                                              "送信中にファイルが変わりました。もう一度送ってください")),
                FALSE);
+  if (offer.bytes > t->row->bytes - sk_live_transfer_announced (t))
+    {
+      g_set_error_literal (error, SK_ERROR, SK_ERROR_PROTOCOL,
+                           SK_BOTH ("more came than was announced; send it again",
+                                    "予告より多く届きました。もう一度送ってください"));
+      return FALSE;
+    }
   g_autoptr (GPtrArray) rows
       = sk_transfers_make_items (t->row->id, &offer, 1, t->row->created, &bytes, error);
   if (!rows)
@@ -269,7 +310,10 @@ check_end (Incoming *in)
     }
   incoming_free (in);
   sk_guest_offer_set_data (offer, NULL);
-  sk_guest_offer_received (offer);
+  if (has_failed (t->row))
+    refuse_ended (offer, t->row);
+  else
+    sk_guest_offer_received (offer);
 }
 
 static void
@@ -492,6 +536,13 @@ address (SkLiveTransfer *t, const Guest *guest)
   return written;
 }
 
+/* Not a name, not a byte of anything else. */
+static gboolean
+may_be_put (const SkLiveTransfer *t)
+{
+  return t->row->state == SK_TRANSFER_RELEASING && t->row->direction == SK_CROSS_EXPORT && !t->busy;
+}
+
 static void
 deliver_files (SkLiveTransfer *t, Guest *guest)
 {
@@ -518,11 +569,22 @@ deliver_files (SkLiveTransfer *t, Guest *guest)
 void
 sk_transfers_deliver (SkLiveTransfer *t)
 {
-  Guest *guest = t->busy ? NULL : guest_of (t->owner, t->row);
+  Guest *guest = may_be_put (t) ? guest_of (t->owner, t->row) : NULL;
   if (guest && t->row->kind == SK_KIND_URL)
     sk_transfers_deliver_link (t, guest->link);
   else if (guest)
     deliver_files (t, guest);
+}
+
+/* Names of further files would still go in, and the guest would wait for them. */
+void
+sk_transfers_stop_delivery (SkLiveTransfer *t)
+{
+  Guest *guest = t->row->direction == SK_CROSS_EXPORT && *t->row->session
+                     ? g_hash_table_lookup (t->owner->guests, t->row->session)
+                     : NULL;
+  if (guest)
+    sk_guest_files_put_cancel (guest->files, t->row->id);
 }
 
 /* -- a guest comes and goes ---------------------------------------------------------------------------------
@@ -585,8 +647,7 @@ sk_transfers_guest_up (SkTransfers *self, const char *session)
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
       SkLiveTransfer *t = value;
-      if (t->row->state == SK_TRANSFER_RELEASING && t->row->direction == SK_CROSS_EXPORT
-          && t->row->uid == guest->session->uid)
+      if (t->row->uid == guest->session->uid)
         sk_transfers_deliver (t);
     }
 }

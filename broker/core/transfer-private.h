@@ -152,6 +152,8 @@ gboolean sk_transfer_item_is_whole (const SkLiveItem *item);
  * as well. Its content need not be on the disk until it was inspected. */
 gboolean sk_transfer_is_passing (const SkTransfer *row);
 void sk_live_transfer_check_received (SkLiveTransfer *);
+/* Bytes of the items that are known so far. */
+gint64 sk_live_transfer_announced (const SkLiveTransfer *);
 SkQuarantineWriter *sk_live_transfer_writer (SkLiveTransfer *, guint item, GError **error);
 /* It ended before all of it came: what is there is of no use. */
 void sk_live_transfer_discard (SkLiveTransfer *);
@@ -178,6 +180,8 @@ gboolean
 sk_transfer_inspect_again (SkLiveTransfer *, const char *profile, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* transfer-decide.c */
+/* Before a byte of it is received: it ends here where every outcome would be a refusal. */
+void sk_live_transfer_foresee (SkLiveTransfer *);
 /* Before it is inspected; FALSE: it ended here. */
 gboolean sk_live_transfer_plan (SkLiveTransfer *);
 char *sk_live_transfer_profile (SkLiveTransfer *);
@@ -201,6 +205,8 @@ void sk_transfers_load_policy (SkTransfers *);
 
 /* transfer-guest.c */
 void sk_transfers_deliver (SkLiveTransfer *); /* releasing, to a guest */
+/* No longer releasing: what has not gone yet stays here. */
+void sk_transfers_stop_delivery (SkLiveTransfer *);
 void sk_transfers_tell_guest (SkLiveTransfer *);
 void sk_transfers_guest_free (gpointer guest);
 

@@ -9,8 +9,7 @@
 static gboolean
 is_due (const SkTransfer *row, gint64 now)
 {
-  const guint days = row->retention_days ? row->retention_days : SK_POLICY_RETENTION_DAYS_DEFAULT;
-  return now - row->changed >= days * DAY_US;
+  return now - row->changed >= row->retention_days * DAY_US;
 }
 
 /* A legal hold names it, its user or its matter. Where that cannot be found out, it stays. */

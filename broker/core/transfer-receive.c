@@ -28,7 +28,8 @@ find_item (SkLiveTransfer *t, guint item, GError **error)
 {
   if (item < t->items->len)
     return t->items->pdata[item];
-  g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND, "there is no item %u", item);
+  g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND,
+               SK_BOTH ("there is no item %u", "%u 番の項目はありません"), item, item);
   return NULL;
 }
 
@@ -65,7 +66,9 @@ sk_transfers_upload (SkTransfers *self, const SkIdentity *who, const char *id, g
   SkLiveTransfer *t = sk_transfers_find_own (self, who, id, error);
   if (t && t->row->direction != SK_CROSS_EXPORT)
     {
-      g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT, "its content comes from the guest");
+      g_set_error_literal (
+          error, SK_ERROR, SK_ERROR_CONFLICT,
+          SK_BOTH ("its content comes from the internet side", "内容はインターネット側から届きます"));
       return NULL;
     }
   SkQuarantineWriter *writer = t ? sk_live_transfer_writer (t, index, error) : NULL;
@@ -86,6 +89,15 @@ sk_transfers_upload (SkTransfers *self, const SkIdentity *who, const char *id, g
   return NULL;
 }
 
+gint64
+sk_live_transfer_announced (const SkLiveTransfer *t)
+{
+  gint64 bytes = 0;
+  for (guint i = 0; i < t->items->len; i++)
+    bytes += ((SkLiveItem *) t->items->pdata[i])->row->bytes;
+  return bytes;
+}
+
 static gboolean
 begin_inspection (SkLiveTransfer *t, GError **error)
 {
@@ -93,6 +105,14 @@ begin_inspection (SkLiveTransfer *t, GError **error)
   SkTransferChange change = { .next = sk_transfer_copy (t->row), .items = rows, .actor = t->row->user };
   for (guint i = 0; i < t->items->len; i++)
     g_ptr_array_add (rows, ((SkLiveItem *) t->items->pdata[i])->row);
+  /* The rules are asked about the transfer's own count and bytes. */
+  if (t->items->len != t->row->count || sk_live_transfer_announced (t) != t->row->bytes)
+    {
+      sk_transfer_free (change.next);
+      return sk_live_transfer_end (t, SK_TRANSFER_REFUSED, "broker", "changed",
+                                   "What came is not what was announced. Send it again.",
+                                   "予告された内容と異なります。もう一度送ってください。", error);
+    }
   change.next->state = SK_TRANSFER_QUARANTINED;
   if (t->owner->inspections < t->owner->parts.inspections && g_queue_is_empty (&t->owner->waiting))
     change.then = SK_TRANSFER_INSPECTING;
@@ -139,8 +159,9 @@ book (SkLiveTransfer *t, SkLiveItem *item, const SkQuarantined *content, GError 
   if ((gint64) content->size != item->row->bytes)
     {
       g_set_error (error, SK_ERROR, SK_ERROR_PROTOCOL,
-                   "%" G_GINT64_FORMAT " bytes were announced, %" G_GUINT64_FORMAT " came", item->row->bytes,
-                   content->size);
+                   SK_BOTH ("%" G_GINT64_FORMAT " bytes were announced, %" G_GUINT64_FORMAT " came",
+                            "%" G_GINT64_FORMAT " バイトのはずが %" G_GUINT64_FORMAT " バイトでした"),
+                   item->row->bytes, content->size, item->row->bytes, content->size);
       return FALSE;
     }
   sk_set_text (&next->blob, content->blob);
@@ -169,8 +190,9 @@ sk_live_transfer_book (SkLiveTransfer *t, guint index, const SkQuarantined *cont
   if (t->row->state != SK_TRANSFER_RECEIVING)
     {
       g_ptr_array_add (t->owner->orphans, g_strdup (content->blob));
-      g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT, "it is %s by now",
-                   sk_transfer_state_word (t->row->state));
+      g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT,
+                   SK_BOTH ("it is %s by now: nothing more is taken", "状態が %s のため、もう受け付けません"),
+                   sk_transfer_state_word (t->row->state), sk_transfer_state_word (t->row->state));
       return FALSE;
     }
   return book (t, item, content, error);
@@ -183,7 +205,8 @@ sk_transfers_uploaded (SkTransfers *self, const char *id, guint item, const SkQu
   SkLiveTransfer *t = sk_transfers_find (self, id);
   if (t)
     return sk_live_transfer_book (t, item, content, error);
-  g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND, "there is no transfer %s", id);
+  g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND,
+               SK_BOTH ("there is no transfer %s", "転送 %s はありません"), id, id);
   return FALSE;
 }
 

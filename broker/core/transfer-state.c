@@ -154,6 +154,20 @@ write_then (SkTransfers *self, SkTransfer *row, const SkTransferChange *change, 
   return write_all (self, row, &then, error);
 }
 
+/* What the change means to others, now that it is durable. */
+static void
+follow (SkLiveTransfer *t, SkTransferState from)
+{
+  const SkTransfer *row = t->row;
+  if (from == SK_TRANSFER_RELEASING && row->state != from && row->state != SK_TRANSFER_DELIVERED)
+    sk_transfers_stop_delivery (t);
+  /* A guest that still sends is told by the answer to its offer. */
+  if (row->direction == SK_CROSS_IMPORT && from != SK_TRANSFER_RECEIVING && row->state != from && *row->code)
+    sk_transfers_tell_guest (t);
+  g_signal_emit_by_name (t->owner, "changed", row->id);
+  sk_live_transfer_enqueue (t);
+}
+
 gboolean
 sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **error)
 {
@@ -186,8 +200,7 @@ sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **e
              sk_transfer_state_word (from), sk_transfer_state_word (t->row->state));
   if (from == SK_TRANSFER_RECEIVING && sk_transfer_is_over (t->row->state))
     sk_live_transfer_discard (t);
-  g_signal_emit_by_name (self, "changed", t->row->id);
-  sk_live_transfer_enqueue (t);
+  follow (t, from);
   return TRUE;
 }
 

@@ -76,7 +76,8 @@ sk_transfers_find (SkTransfers *self, const char *id)
 static void
 not_found (GError **error, const char *id)
 {
-  g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND, "there is no transfer %s", id ? id : "");
+  g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND,
+               SK_BOTH ("there is no transfer %.64s", "転送 %.64s はありません"), id ? id : "", id ? id : "");
 }
 
 static gboolean
@@ -135,8 +136,7 @@ sk_live_transfer_enqueue (SkLiveTransfer *t)
 {
   SkTransfers *self = t->owner;
   const SkTransferState state = t->row->state;
-  if (state == SK_TRANSFER_RELEASING && t->row->direction == SK_CROSS_EXPORT)
-    sk_transfers_deliver (t);
+  sk_transfers_deliver (t);
   if (t->queued || t->busy)
     return;
   if (state == SK_TRANSFER_QUARANTINED || state == SK_TRANSFER_INSPECTING)
@@ -175,7 +175,8 @@ void
 sk_transfers_pump_soon (SkTransfers *self)
 {
   if (!self->pump_timer && !self->closing)
-    self->pump_timer = g_idle_add (on_pump, self);
+    /* Not behind everything else: clients that keep the loop busy do not keep others' transfers. */
+    self->pump_timer = g_idle_add_full (G_PRIORITY_DEFAULT, on_pump, self, NULL);
 }
 
 void
@@ -385,6 +386,7 @@ sk_transfers_new_row (SkTransfers *self, const char *user, guint uid, SkCross di
   row->kind = kind;
   row->uid = uid;
   sk_set_text (&row->channel, "desk");
+  row->retention_days = SK_POLICY_RETENTION_DAYS_DEFAULT; /* until a rule says how long: 0 is an answer too */
   row->created = row->changed = sk_transfers_now (self);
   sk_transfer_describe_user (self, row, user);
   return row;
@@ -436,7 +438,9 @@ sk_transfers_delivered (SkTransfers *self, const SkIdentity *who, const char *id
     return TRUE;
   if (t->row->direction != SK_CROSS_IMPORT)
     {
-      g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT, "the guest says when an export has arrived");
+      g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT,
+                           SK_BOTH ("the internet side says when it has arrived",
+                                    "届いたかどうかはインターネット側が知らせます"));
       return FALSE;
     }
   return sk_live_transfer_set_state (t, SK_TRANSFER_DELIVERED, who->user, NULL, error);
@@ -505,7 +509,9 @@ sk_transfers_list (SkTransfers *self, const SkIdentity *who, SkBox box, gboolean
 {
   if (everybody && !who->admin)
     {
-      g_set_error_literal (error, SK_ERROR, SK_ERROR_FORBIDDEN, "for administrators");
+      g_set_error_literal (
+          error, SK_ERROR, SK_ERROR_FORBIDDEN,
+          SK_BOTH ("everybody's are for administrators", "全員の分は管理者だけが見られます"));
       return NULL;
     }
   const char *direction

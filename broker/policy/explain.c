@@ -137,3 +137,32 @@ sk_policy_explain (const SkPolicySet *set, const SkPolicyQuestion *q, gboolean j
   g_string_append (text, answer);
   return g_string_free (text, FALSE);
 }
+
+static void
+explain_plan_scope (GString *text, const GPtrArray *rules, const SkPolicyQuestion *q, gboolean japanese)
+{
+  SkPolicyTruth result = SK_POLICY_NO;
+  for (guint i = 0; rules && i < rules->len && result != SK_POLICY_YES; i++)
+    explain_rule (text, rules->pdata[i], q, japanese, &result);
+}
+
+char *
+sk_policy_explain_plan (const SkPolicySet *set, const SkPolicyQuestion *q, gboolean japanese)
+{
+  g_autoptr (GPtrArray) scopes = sk_policy_scopes_for (q);
+  g_autoptr (SkPolicyPlan) plan = sk_policy_plan (set, q);
+  GString *text = g_string_new (NULL);
+  for (guint i = 0; i < scopes->len; i++)
+    explain_plan_scope (text, sk_policy_set_scope (set, scopes->pdata[i]), q, japanese);
+  if (!plan->refused)
+    g_string_append (text, PICK (japanese, "\nnot decided: it depends on what the inspection finds\n",
+                                 "\n未決定: 検査の結果によります\n"));
+  else
+    g_string_append_printf (text, "\n%s: %s\naction = refuse\nreason = %s\nreason-en = %s\nreason-ja = %s\n",
+                            PICK (japanese, "decided by", "決めた規則"),
+                            *plan->rule ? plan->rule : PICK (japanese, "no rule", "なし"), plan->reason,
+                            plan->reason_en, plan->reason_ja);
+  if (!plan->refused)
+    add_switch (text, "need-reason", plan->need_reason);
+  return g_string_free (text, FALSE);
+}

@@ -106,6 +106,9 @@ void sk_policy_question_set_time (SkPolicyQuestion *, GDateTime *local);
 extern const char *const sk_policy_question_keys[];
 gboolean sk_policy_question_set (SkPolicyQuestion *, const char *untrusted_key, const char *untrusted_value,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same as lines "key = value" that say what is known, as they stand in test files; and back. */
+char *sk_policy_question_to_text (const SkPolicyQuestion *);
+SkPolicyQuestion *sk_policy_question_from_text (const char *text, GError **error);
 /* Fills in what a described question left open: the kind's usual type, no findings, unscanned. The type of
  * files stays open: it is what matters most. */
 void sk_policy_question_complete (SkPolicyQuestion *);
@@ -194,6 +197,8 @@ SkPolicyPlan *sk_policy_plan (const SkPolicySet *, const SkPolicyQuestion *);
 SkPolicyVerdict *sk_policy_decide (const SkPolicySet *, const SkPolicyQuestion *, guint32 random);
 /* One line a rule that was looked at, and then the decision; new string. */
 char *sk_policy_explain (const SkPolicySet *, const SkPolicyQuestion *, gboolean japanese);
+/* The same of the plan: what can come out whatever the inspection finds. */
+char *sk_policy_explain_plan (const SkPolicySet *, const SkPolicyQuestion *, gboolean japanese);
 
 /* -- administrators' tests ----------------------------------------------------------------------------------
  */

@@ -258,3 +258,89 @@ sk_policy_question_complete (SkPolicyQuestion *q)
   if (!q->antivirus)
     q->antivirus = g_strdup ("unscanned");
 }
+
+/* -- written down
+ * ------------------------------------------------------------------------------------------------- */
+
+/* What a list of a rule cannot name, no rule can ask for. */
+static gboolean
+can_be_named (const char *item)
+{
+  SkPolicyTrouble trouble;
+  g_auto (GStrv) items = sk_policy_value_list (item, &trouble);
+  return items && g_strv_length (items) == 1 && strcmp (items[0], item) == 0 && !strchr (item, '\n');
+}
+
+static void
+add_each (GString *text, const char *key, char **items)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  for (char **item = items; item && *item; item++)
+    if (g_hash_table_add (seen, *item) && can_be_named (*item))
+      g_string_append_printf (text, "%s = %s\n", key, *item);
+}
+
+static void
+add_text (GString *text, const char *key, const char *value)
+{
+  if (value && *value && !strchr (value, '\n'))
+    g_string_append_printf (text, "%s = %s\n", key, value);
+}
+
+/* One line a kind: rules count all of it. */
+static void
+add_findings (GString *text, const SkPolicyQuestion *q)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; q->findings && i < q->findings->len; i++)
+    {
+      const char *kind = ((const SkPolicyFinding *) q->findings->pdata[i])->kind;
+      guint64 n = 0;
+      for (guint k = i; k < q->findings->len && !g_hash_table_contains (seen, kind); k++)
+        if (strcmp (((const SkPolicyFinding *) q->findings->pdata[k])->kind, kind) == 0)
+          n += ((const SkPolicyFinding *) q->findings->pdata[k])->count;
+      if (g_hash_table_add (seen, (gpointer) kind))
+        g_string_append_printf (text, "finding = %s=%" G_GUINT64_FORMAT "\n", kind,
+                                CLAMP (n, 1, (guint64) G_MAXUINT32));
+    }
+  if (q->findings_known && (!q->findings || q->findings->len == 0))
+    g_string_append (text, "finding = none\n");
+}
+
+char *
+sk_policy_question_to_text (const SkPolicyQuestion *q)
+{
+  GString *text = g_string_new (NULL);
+  add_text (text, "direction", sk_cross_word (q->direction));
+  add_text (text, "kind", sk_kind_word (q->kind));
+  add_each (text, "type", q->types);
+  g_string_append_printf (text, "bytes = %" G_GUINT64_FORMAT "\ncount = %u\n", q->bytes, q->count);
+  add_text (text, "user", q->user);
+  add_each (text, "group", q->groups);
+  add_text (text, "section", q->section);
+  add_text (text, "organisation", q->organisation);
+  add_text (text, "channel", sk_channel_words[q->channel]);
+  g_string_append_printf (text, "hour = %02u:%02u\n", q->minute / 60, q->minute % 60);
+  add_text (text, "weekday", sk_policy_weekday_words[q->weekday - 1]);
+  add_findings (text, q);
+  add_text (text, "antivirus", q->antivirus);
+  return g_string_free (text, FALSE);
+}
+
+SkPolicyQuestion *
+sk_policy_question_from_text (const char *text, GError **error)
+{
+  g_autoptr (SkPolicyQuestion) q = sk_policy_question_new ();
+  g_auto (GStrv) lines = g_strsplit (text, "\n", 0);
+  for (char **line = lines; *line; line++)
+    {
+      char *equals = strstr (*line, " = ");
+      if (!**line)
+        continue;
+      if (equals)
+        *equals = '\0';
+      if (!sk_policy_question_set (q, *line, equals ? equals + strlen (" = ") : "", error))
+        return NULL;
+    }
+  return g_steal_pointer (&q);
+}

@@ -1,5 +1,6 @@
 #include "store/transfers.h"
 #include "common/error.h"
+#include "common/i18n.h"
 #include "store/store-private.h"
 
 static const char *const states[]
@@ -39,6 +40,7 @@ const SkField sk_transfer_fields[] = {
   ROW (SkTransfer, bytes, SK_FIELD_INT64),
   ROW (SkTransfer, policy, SK_FIELD_STRING),
   ROW (SkTransfer, rule, SK_FIELD_STRING),
+  SECRET_ROW (SkTransfer, question, SK_FIELD_STRING),
   ROW (SkTransfer, profile, SK_FIELD_STRING),
   SECRET_ROW (SkTransfer, code, SK_FIELD_STRING),
   SECRET_ROW (SkTransfer, en, SK_FIELD_STRING),
@@ -168,7 +170,8 @@ sk_store_transfer (SkStore *store, const char *id, GError **error)
   if (rows && rows->len == 1)
     return g_ptr_array_steal_index (rows, 0);
   if (rows)
-    g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND, "there is no transfer %s", id);
+    g_set_error (error, SK_ERROR, SK_ERROR_NOT_FOUND,
+                 SK_BOTH ("there is no transfer %.64s", "転送 %.64s はありません"), id, id);
   return NULL;
 }
 

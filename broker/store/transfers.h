@@ -38,6 +38,7 @@ typedef struct
   guint count;                  /* items */
   gint64 bytes;                 /* as announced, of all items */
   char *policy, *rule;          /* what decided: version of the set, name of the rule; "" = nothing yet */
+  char *question;               /* what the rules were asked then (policy.h, as text); "" = nothing yet */
   char *profile;                /* of the inspection */
   char *code, *en, *ja;         /* of a refusal, or why it ended otherwise */
   char *stages;                 /* JSON: who has to decide; "" = nobody */
