@@ -10,6 +10,10 @@
 #define SK_API_CONNECTIONS_PER_USER 64
 /* All users but administrators, who are never locked out by others. Two descriptors each at worst. */
 #define SK_API_CONNECTIONS_MAX 1024
+/* Contents that go through at once, a thread with 256 KiB each: a desktop sends and fetches a few side by
+ * side, and those of one user leave room for everybody else's. */
+#define SK_API_STREAMS_PER_USER 16
+#define SK_API_STREAMS_MAX 256
 /* Accepted in one go, so that a flood of connects leaves time for requests. */
 #define SK_API_ACCEPTS 16
 /* How long a user's name and groups are believed. */
@@ -38,6 +42,7 @@ struct _SkApiServer
   GSource *accept, *sweep;
   GHashTable *connections;  /* set of SkApiConnection */
   GHashTable *identities;   /* uid -> cached identity */
+  GHashTable *streams;      /* uid -> how many contents go through; streams hold references */
   GHashTable *session_uids; /* session id -> uid, of sessions that live */
   GSocketAddress *local;
   SkEvents *events;

@@ -493,6 +493,7 @@ sk_api_server_new_test (SkManager *manager, const SkApiOptions *options, const S
   g_set_object (&server->transfers, options->transfers);
   server->connections = g_hash_table_new (NULL, NULL);
   server->identities = g_hash_table_new_full (NULL, NULL, NULL, cached_identity_free);
+  server->streams = g_hash_table_new (NULL, NULL);
   server->session_uids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   server->started = g_get_real_time ();
   server->local = new_address (NULL);
@@ -577,6 +578,7 @@ sk_api_server_free (SkApiServer *server)
   g_hash_table_unref (server->connections);
   g_hash_table_unref (server->identities);
   g_hash_table_unref (server->session_uids);
+  g_hash_table_unref (server->streams);
   g_object_unref (server->local);
   g_object_unref (server->manager);
   g_clear_object (&server->transfers);

@@ -15,6 +15,9 @@
 #define PIECE (256 * 1024)
 /* A client that neither sends nor takes a byte for so long is gone, and its thread with it. */
 #define SILENCE_SECONDS 60
+/* ... and one that moves less than this in that time holds a thread for nothing: as slow as a guest may be.
+ */
+#define SLOW_BYTES (16 * 1024)
 
 typedef struct
 {
@@ -28,12 +31,27 @@ typedef struct
   SkQuarantined *content;
   gint64 received;
   GError *error;
+  gint64 moved, mark, since; /* bytes in all; at the last look at the pace, and when that was */
+  GHashTable *counts;        /* the server's; a reference */
+  guint uid;
 } Stream;
+
+static guint
+count_of (GHashTable *counts, guint uid)
+{
+  return GPOINTER_TO_UINT (g_hash_table_lookup (counts, GUINT_TO_POINTER (uid)));
+}
 
 static void
 stream_free (gpointer data)
 {
   Stream *s = data;
+  const guint left = count_of (s->counts, s->uid) - 1;
+  if (left > 0)
+    g_hash_table_insert (s->counts, GUINT_TO_POINTER (s->uid), GUINT_TO_POINTER (left));
+  else
+    g_hash_table_remove (s->counts, GUINT_TO_POINTER (s->uid));
+  g_hash_table_unref (s->counts);
   g_object_unref (s->transfers);
   g_free (s->id);
   sk_clear_fd (&s->fd);
@@ -44,13 +62,29 @@ stream_free (gpointer data)
   g_free (s);
 }
 
+/* FALSE: a byte now and then, which no silence would end. */
 static gboolean
-send_all (int fd, const void *data, gsize length)
+keeps_pace (Stream *s, gssize n)
+{
+  const gint64 now = g_get_monotonic_time ();
+  s->moved += n;
+  if (s->since == 0)
+    s->since = now;
+  if (now - s->since < SILENCE_SECONDS * G_USEC_PER_SEC)
+    return TRUE;
+  const gboolean quick = s->moved - s->mark >= SLOW_BYTES;
+  s->mark = s->moved;
+  s->since = now;
+  return quick;
+}
+
+static gboolean
+send_all (Stream *s, const void *data, gsize length)
 {
   for (const guint8 *p = data; length > 0;)
     {
-      const gssize n = send (fd, p, length, MSG_NOSIGNAL);
-      if (n <= 0)
+      const gssize n = send (s->fd, p, length, MSG_NOSIGNAL);
+      if (n <= 0 || !keeps_pace (s, n))
         return FALSE;
       p += n;
       length -= (gsize) n;
@@ -78,7 +112,7 @@ content_thread (gpointer data)
   gssize n;
   set_patience (s->fd);
   while ((n = sk_quarantine_read (s->reader, buffer, PIECE, &error)) > 0)
-    if (!send_all (s->fd, buffer, (gsize) n))
+    if (!send_all (s, buffer, (gsize) n))
       break;
   if (error)
     sk_warn (SK_FIELDS ("transfer", s->id), "%s", error->message);
@@ -98,12 +132,21 @@ receive (Stream *s, guint8 *buffer, GError **error)
         continue;
       if (n <= 0)
         {
-          g_set_error_literal (error, SK_ERROR, SK_ERROR_PEER_LOST, "the connection ended early");
+          g_set_error_literal (error, SK_ERROR, SK_ERROR_PEER_LOST,
+                               SK_BOTH ("not all of it came; go on from where it stopped",
+                                        "途中で途切れました。続きから送ってください"));
           return FALSE;
         }
       if (!sk_quarantine_write (s->writer, buffer, (gsize) n, error))
         return FALSE;
       s->left -= n;
+      if (s->left > 0 && !keeps_pace (s, n))
+        {
+          g_set_error_literal (error, SK_ERROR, SK_ERROR_TIMEOUT,
+                               SK_BOTH ("it came too slowly; go on from where it stopped",
+                                        "送信が遅すぎます。続きから送ってください"));
+          return FALSE;
+        }
     }
   return TRUE;
 }
@@ -127,7 +170,7 @@ answer_upload (Stream *s)
   g_autofree char *line
       = s->error ? g_strdup_printf ("error %s %s\n", sk_error_info (s->error)->word, s->error->message)
                  : g_strdup ("ok\n");
-  send_all (s->fd, line, strlen (line));
+  send_all (s, line, strlen (line));
 }
 
 /* Main context: what the thread came to. */
@@ -209,6 +252,26 @@ switch_over (SkRequest *request, Stream *s)
   soup_message_headers_replace (headers, "Upgrade", PROTOCOL);
 }
 
+/* Each is a thread, and no connection any more that is counted elsewhere. */
+static gboolean
+check_streams (SkRequest *request, GError **error)
+{
+  GHashTable *counts = request->server->streams;
+  GHashTableIter iter;
+  gpointer n;
+  guint all = 0;
+  g_hash_table_iter_init (&iter, counts);
+  while (g_hash_table_iter_next (&iter, NULL, &n))
+    all += GPOINTER_TO_UINT (n);
+  if (all < SK_API_STREAMS_MAX && count_of (counts, request->who->uid) < SK_API_STREAMS_PER_USER)
+    return TRUE;
+  g_set_error_literal (
+      error, SK_ERROR, SK_ERROR_FULL,
+      SK_BOTH ("too many files are sent or fetched at once; wait for some to end",
+               "同時に送受信するファイルが多すぎます。終わるのを待ってからやり直してください"));
+  return FALSE;
+}
+
 static gboolean
 check_request (SkRequest *request, gint64 *ret_item, gint64 *ret_offset, GError **error)
 {
@@ -221,7 +284,8 @@ check_request (SkRequest *request, gint64 *ret_item, gint64 *ret_offset, GError 
   else if (!upgrade || g_ascii_strcasecmp (upgrade, PROTOCOL) != 0)
     g_set_error_literal (error, SK_ERROR, SK_ERROR_INVALID, "Upgrade: " PROTOCOL " is needed");
   else
-    return sk_route_query_number (request, "item", 0, SK_TRANSFER_ITEMS_MAX, ret_item, error)
+    return check_streams (request, error)
+           && sk_route_query_number (request, "item", 0, SK_TRANSFER_ITEMS_MAX, ret_item, error)
            && sk_route_query_number (request, "offset", 0, SK_TRANSFER_BYTES_MAX, ret_offset, error)
            && sk_api_connection_check_clean (request->connection, error);
   return FALSE;
@@ -231,6 +295,10 @@ static Stream *
 stream_new (SkRequest *request, gint64 item)
 {
   Stream *s = g_new0 (Stream, 1);
+  s->counts = g_hash_table_ref (request->server->streams);
+  s->uid = request->who->uid;
+  g_hash_table_insert (s->counts, GUINT_TO_POINTER (s->uid),
+                       GUINT_TO_POINTER (count_of (s->counts, s->uid) + 1));
   s->transfers = g_object_ref (request->server->transfers);
   s->id = g_strdup (request->args[0]);
   s->item = (guint) item;

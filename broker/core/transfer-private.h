@@ -56,6 +56,7 @@ struct _SkTransfers
   GHashTable *open;    /* uid -> how many of this user's transfers are not over */
   GHashTable *offers;  /* VM and key of an offer -> SkLiveTransfer, borrowed */
   GPtrArray *orphans;  /* names of blobs that came too late: nobody's, unless somebody else has the same */
+  GHashTable *files;   /* uid -> how many files of this user's transfers are kept */
   guint inspections;
   GHashTable *previews; /* user -> how many run */
   guint pump_timer, tick_timer;

@@ -179,9 +179,24 @@ sk_transfers_pump_soon (SkTransfers *self)
     self->pump_timer = g_idle_add_full (G_PRIORITY_DEFAULT, on_pump, self, NULL);
 }
 
+static guint
+files_of (SkTransfers *self, guint uid)
+{
+  return GPOINTER_TO_UINT (g_hash_table_lookup (self->files, GUINT_TO_POINTER (uid)));
+}
+
+static void
+count_files (SkTransfers *self, const SkTransfer *row, gboolean more)
+{
+  const guint n = files_of (self, row->uid);
+  g_hash_table_insert (self->files, GUINT_TO_POINTER (row->uid),
+                       GUINT_TO_POINTER (more ? n + row->count : n - MIN (n, row->count)));
+}
+
 void
 sk_transfers_forget (SkTransfers *self, SkLiveTransfer *t)
 {
+  count_files (self, t->row, FALSE);
   if (t->queued)
     {
       g_queue_remove (&self->waiting, t);
@@ -275,6 +290,16 @@ sk_transfers_check_new (SkTransfers *self, guint uid, guint n_items, gint64 byte
                    (guint) (SK_TRANSFER_BYTES_MAX >> 30));
       return FALSE;
     }
+  if (n_items > SK_TRANSFER_FILES_PER_USER - MIN (SK_TRANSFER_FILES_PER_USER, files_of (self, uid)))
+    {
+      g_set_error_literal (
+          error, SK_ERROR, SK_ERROR_FULL,
+          SK_BOTH (
+              "too many of your files are kept here; wait until older ones are purged, or ask "
+              "the IT staff",
+              "保管中のファイルが多すぎます。古いものが消去されるのを待つか、情報担当に連絡してください"));
+      return FALSE;
+    }
   if (mine < SK_TRANSFERS_PER_USER)
     return check_rate (self, uid, error);
   g_set_error_literal (error, SK_ERROR, SK_ERROR_FULL,
@@ -306,6 +331,7 @@ sk_transfers_admit (SkTransfers *self, SkTransfer *take_row, GPtrArray *take_ite
   if (sk_live_transfer_change (t, &change, error))
     {
       remember (self, t);
+      count_files (self, t->row, TRUE);
       return t;
     }
   g_hash_table_remove (self->live, t->row->id);
@@ -670,6 +696,7 @@ load (SkTransfers *self, GError **error)
       SkLiveTransfer *t = live_transfer_new (self, sk_transfer_copy (row), items, decisions);
       g_hash_table_insert (self->live, g_strdup (row->id), t);
       remember (self, t);
+      count_files (self, row, TRUE);
       sk_live_transfer_adopt (t);
     }
   return sweep (self, error);
@@ -715,6 +742,7 @@ sk_transfers_finalize (GObject *object)
   g_hash_table_unref (self->guests);
   g_hash_table_unref (self->live);
   g_hash_table_unref (self->recent);
+  g_hash_table_unref (self->files);
   g_hash_table_unref (self->previews);
   g_hash_table_unref (self->open);
   g_hash_table_unref (self->offers);
@@ -744,6 +772,7 @@ sk_transfers_init (SkTransfers *self)
   self->live = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, live_transfer_free);
   self->guests = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sk_transfers_guest_free);
   self->orphans = g_ptr_array_new_with_free_func (g_free);
+  self->files = g_hash_table_new (NULL, NULL);
   self->recent = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
   self->previews = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->open = g_hash_table_new (NULL, NULL);

@@ -29,6 +29,10 @@
 /* One user's transfers that are still on their way: a day's work has tens; what waits for an approver counts.
  */
 #define SK_TRANSFERS_PER_USER 20000
+/* Files of one user's transfers that are kept, those that are over too, until they are purged: each has a row
+ * in memory, of about 1 KiB. A month of a thousand a day; a guest that offers and takes back stops at this.
+ */
+#define SK_TRANSFER_FILES_PER_USER 100000
 /* New ones of one user in a minute: a person has a few, a program gone wild has thousands. */
 #define SK_TRANSFERS_PER_MINUTE 600
 /* A sender that says nothing for so long has gone; what it sent so far is forgotten with its transfer. */

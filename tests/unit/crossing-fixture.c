@@ -38,8 +38,7 @@ crossing_start (Crossing *c)
       || !(c->people = sk_people_new (c->store, "town", &error)))
     g_error ("%s", error->message);
   g_autofree char *dir = inspect_dir ();
-  if (c->inspections > 0)
-    c->inspector = sk_inspector_new (dir, c->inspections, &error);
+  c->inspector = sk_inspector_new (dir, c->inspections, &error);
   g_assert_no_error (error);
   const SkTransfersParts parts = { .store = c->store,
                                    .audit = c->audit,

@@ -657,8 +657,8 @@ test_purge (Crossing *c, gconstpointer data)
   g_autoptr (GPtrArray) blobs = sk_quarantine_list (c->quarantine);
   g_assert_cmpuint (blobs->len, ==, 1); /* a plain text is rebuilt as it was */
   g_assert_true (sk_transfers_withdraw (c->transfers, crossing_who ("jiro"), twin, &error));
-  g_assert_true (
-      sk_live_transfer_purge (sk_transfers_find (c->transfers, twin), sk_transfers_now (c->transfers) + 31 * day));
+  g_assert_true (sk_live_transfer_purge (sk_transfers_find (c->transfers, twin),
+                                         sk_transfers_now (c->transfers) + 31 * day));
   g_autoptr (GPtrArray) none = sk_quarantine_list (c->quarantine);
   g_assert_cmpuint (none->len, ==, 0);
 }
