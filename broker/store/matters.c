@@ -5,11 +5,6 @@
 
 static const char *const states[] = { "open", "closed", NULL };
 
-#define ROW(type, member, field_type)                                                                        \
-  {                                                                                                          \
-#member, field_type, G_STRUCT_OFFSET(type, member), NULL, FALSE                                          \
-  }
-
 const SkField sk_matter_fields[] = {
   ROW (SkMatter, id, SK_FIELD_STRING),
   ROW (SkMatter, title, SK_FIELD_STRING),

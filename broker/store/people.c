@@ -1,11 +1,6 @@
 #include "store/people.h"
 #include "store/store-private.h"
 
-#define ROW(type, member, field_type)                                                                        \
-  {                                                                                                          \
-#member, field_type, G_STRUCT_OFFSET(type, member), NULL, FALSE                                          \
-  }
-
 const SkField sk_person_fields[] = {
   ROW (SkPerson, id, SK_FIELD_STRING),      ROW (SkPerson, user, SK_FIELD_STRING),
   ROW (SkPerson, name, SK_FIELD_STRING),    ROW (SkPerson, organisation, SK_FIELD_STRING),

@@ -7,15 +7,6 @@ static const char *const vm_states[]
     = { "defining", "booting", "warm", "stored", "attached", "retiring", "gone", "failed", NULL };
 static const char *const session_states[] = { "queued", "starting", "active", "detached", "ended", NULL };
 
-#define ROW(type, member, field_type)                                                                        \
-  {                                                                                                          \
-#member, field_type, G_STRUCT_OFFSET(type, member), NULL, FALSE                                          \
-  }
-#define STATE_ROW(type, member, words)                                                                       \
-  {                                                                                                          \
-#member, SK_FIELD_STATE, G_STRUCT_OFFSET(type, member), words, FALSE                                     \
-  }
-
 const SkField sk_image_fields[] = {
   ROW (SkImage, id, SK_FIELD_STRING),
   ROW (SkImage, name, SK_FIELD_STRING),
@@ -53,7 +44,7 @@ const SkField sk_vm_fields[] = {
   ROW (SkVm, pool, SK_FIELD_STRING),
   ROW (SkVm, image, SK_FIELD_STRING),
   ROW (SkVm, spec, SK_FIELD_STRING),
-  STATE_ROW (SkVm, state, vm_states),
+  WORD_ROW (SkVm, state, vm_states),
   ROW (SkVm, owner, SK_FIELD_STRING),
   ROW (SkVm, session, SK_FIELD_STRING),
   ROW (SkVm, reason, SK_FIELD_STRING),
@@ -68,7 +59,7 @@ const SkField sk_session_fields[] = {
   ROW (SkSession, vm, SK_FIELD_STRING),
   ROW (SkSession, user, SK_FIELD_STRING),
   ROW (SkSession, uid, SK_FIELD_UINT),
-  STATE_ROW (SkSession, state, session_states),
+  WORD_ROW (SkSession, state, session_states),
   ROW (SkSession, url, SK_FIELD_STRING),
   ROW (SkSession, reason, SK_FIELD_STRING),
   ROW (SkSession, created, SK_FIELD_INT64),

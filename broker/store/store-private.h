@@ -18,6 +18,21 @@ void sk_row_free (const SkField *fields, gpointer row);
 gpointer sk_row_new (const SkField *fields, gsize size); /* empty strings, zeros */
 gpointer sk_row_copy (const SkField *fields, gconstpointer row, gsize size);
 
+/* One line of a table of fields. */
+#define ROW(type, member, field_type)                                                                        \
+  {                                                                                                          \
+#member, field_type, G_STRUCT_OFFSET(type, member), NULL, FALSE                                          \
+  }
+#define WORD_ROW(type, member, words)                                                                        \
+  {                                                                                                          \
+#member, SK_FIELD_STATE, G_STRUCT_OFFSET(type, member), words, FALSE                                     \
+  }
+/* For the core alone. */
+#define SECRET_ROW(type, member, field_type)                                                                 \
+  {                                                                                                          \
+#member, field_type, G_STRUCT_OFFSET(type, member), NULL, TRUE                                           \
+  }
+
 #define SK_DEFINE_ROW(Type, name)                                                                            \
   void sk_##name##_free (Type *row)                                                                          \
   {                                                                                                          \

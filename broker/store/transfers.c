@@ -8,20 +8,6 @@ static const char *const states[]
         "releasing", "delivered",   "purged",     "cancelled", "expired", NULL };
 static const char *const verdicts[] = { "approve", "deny", NULL };
 
-#define ROW(type, member, field_type)                                                                        \
-  {                                                                                                          \
-#member, field_type, G_STRUCT_OFFSET(type, member), NULL, FALSE                                          \
-  }
-#define WORD_ROW(type, member, words)                                                                        \
-  {                                                                                                          \
-#member, SK_FIELD_STATE, G_STRUCT_OFFSET(type, member), words, FALSE                                     \
-  }
-/* For the core alone. */
-#define SECRET_ROW(type, member, field_type)                                                                 \
-  {                                                                                                          \
-#member, field_type, G_STRUCT_OFFSET(type, member), NULL, TRUE                                           \
-  }
-
 const SkField sk_transfer_fields[] = {
   ROW (SkTransfer, id, SK_FIELD_STRING),
   WORD_ROW (SkTransfer, state, states),
