@@ -140,6 +140,19 @@ check_way (SkTransferState from, SkTransferState to, GError **error)
   return FALSE;
 }
 
+/* What was not worth a wait for the disk of its own. */
+static gboolean
+write_first (SkLiveTransfer *t, GError **error)
+{
+  g_autoptr (GPtrArray) rows = g_ptr_array_new ();
+  const SkTransferChange first = { .items = rows, .actor = t->row->user };
+  if (!t->unwritten)
+    return TRUE;
+  for (guint i = 0; i < t->items->len; i++)
+    g_ptr_array_add (rows, ((SkLiveItem *) t->items->pdata[i])->row);
+  return write_all (t->owner, t->row, &first, error);
+}
+
 /* The state that follows at once. */
 static gboolean
 write_then (SkTransfers *self, SkTransfer *row, const SkTransferChange *change, GError **error)
@@ -180,12 +193,13 @@ sk_live_transfer_change (SkLiveTransfer *t, SkTransferChange *change, GError **e
   next->changed = MAX (sk_transfers_now (self), t->row->changed);
   if (!sk_store_begin (self->parts.store, error))
     return FALSE;
-  if (!write_all (self, next, change, error) || !write_then (self, next, change, error)
-      || !sk_store_commit (self->parts.store, error))
+  if (!write_first (t, error) || !write_all (self, next, change, error)
+      || !write_then (self, next, change, error) || !sk_store_commit (self->parts.store, error))
     {
       sk_store_rollback (self->parts.store);
       return FALSE;
     }
+  t->unwritten = FALSE;
   if (sk_transfer_is_over (next->state) && !sk_transfer_is_over (from))
     sk_transfers_count_open (self, next->uid, -1);
   for (guint i = 0; change->items && i < t->items->len; i++)

@@ -200,8 +200,7 @@ sync_blob (GTask *task, gpointer source, gpointer data, GCancellable *cancellabl
 {
   Pump *pump = data;
   GError *error = NULL;
-  g_autofree char *path = sk_q_blob_path (pump->q, pump->blob);
-  if (sk_q_sync_file (path, &error) && sk_q_sync_folder (pump->q->blobs, &error))
+  if (sk_q_sync_blob (pump->q, pump->blob, FALSE, &error))
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);

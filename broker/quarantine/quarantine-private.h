@@ -17,9 +17,10 @@ struct _SkQuarantine
   char *blobs, *unfinished; /* folders */
   guint8 key[SK_Q_KEY], name_key[SK_Q_KEY];
   SkQuarantineLimits limits;
-  GMutex mutex;     /* guards the two below, and finishing against purging */
+  GMutex mutex;     /* guards the three below, and finishing against purging */
   GHashTable *used; /* user -> guint64 *: bytes of blobs and of what is being written */
   GHashTable *held; /* blob -> count of SkQuarantined */
+  GHashTable *lazy; /* blobs that nobody has waited for yet */
 };
 
 /* cipher.c. FALSE: our own mistake, or (opening) a changed file. */
@@ -55,6 +56,6 @@ void sk_q_release (SkQuarantine *, const char *user, guint64 bytes);
 char *sk_q_blob_path (const SkQuarantine *, const char *blob);
 gboolean sk_q_is_blob (const char *name);
 gboolean sk_q_sync_folder (const char *path, GError **error);
-/* The file, without its name in the folder. */
-gboolean sk_q_sync_file (const char *path, GError **error);
+/* A blob and its name are on the disk when this returns; only_name: the caller knows it of the rest. */
+gboolean sk_q_sync_blob (SkQuarantine *, const char *blob, gboolean only_name, GError **error);
 gboolean sk_q_read_all (int fd, guint8 *buffer, gsize length, goffset at, gsize *ret_length, GError **error);

@@ -54,11 +54,29 @@ sk_q_sync_folder (const char *path, GError **error)
   return (fd >= 0 && fsync (fd) == 0) || sk_q_fail (error, path);
 }
 
-gboolean
-sk_q_sync_file (const char *path, GError **error)
+static gboolean
+is_lazy (SkQuarantine *q, const char *blob)
 {
+  g_autoptr (GMutexLocker) lock = g_mutex_locker_new (&q->mutex);
+  return g_hash_table_contains (q->lazy, blob);
+}
+
+gboolean
+sk_q_sync_blob (SkQuarantine *q, const char *blob, gboolean only_name, GError **error)
+{
+  g_autofree char *path = sk_q_blob_path (q, blob);
   sk_autofd int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  return (fd >= 0 && fsync (fd) == 0) || sk_q_fail (error, path);
+  if (fd < 0)
+    return sk_q_fail (error, path);
+  if (!is_lazy (q, blob))
+    return TRUE;
+  if (!only_name && fsync (fd) < 0)
+    return sk_q_fail (error, path);
+  if (!sk_q_sync_folder (q->blobs, error))
+    return FALSE;
+  g_autoptr (GMutexLocker) lock = g_mutex_locker_new (&q->mutex);
+  g_hash_table_remove (q->lazy, blob);
+  return TRUE;
 }
 
 gboolean
@@ -229,6 +247,7 @@ sk_quarantine_new (const char *state_dir, const SkQuarantineLimits *limits, GErr
   q->unfinished = g_build_filename (state_dir, "quarantine", "unfinished", NULL);
   q->used = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   q->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  q->lazy = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   q->limits = limits ? *limits : (SkQuarantineLimits){ 0 };
   q->limits.user_max = q->limits.user_max ? q->limits.user_max : SK_QUARANTINE_USER_MAX;
   q->limits.free_min = q->limits.free_min ? q->limits.free_min : SK_QUARANTINE_FREE_MIN;
@@ -241,7 +260,11 @@ sk_quarantine_new (const char *state_dir, const SkQuarantineLimits *limits, GErr
     return NULL;
   g_autoptr (GPtrArray) blobs = sk_quarantine_list (q);
   for (guint i = 0; i < blobs->len; i++)
-    count_blob (q, blobs->pdata[i]);
+    {
+      count_blob (q, blobs->pdata[i]);
+      /* Whoever made it may have been killed before they waited for it. */
+      g_hash_table_add (q->lazy, g_strdup (blobs->pdata[i]));
+    }
   return g_steal_pointer (&q);
 }
 
@@ -252,6 +275,7 @@ sk_quarantine_free (SkQuarantine *q)
     return;
   g_clear_pointer (&q->used, g_hash_table_unref);
   g_clear_pointer (&q->held, g_hash_table_unref);
+  g_clear_pointer (&q->lazy, g_hash_table_unref);
   g_mutex_clear (&q->mutex);
   explicit_bzero (q->key, sizeof q->key);
   explicit_bzero (q->name_key, sizeof q->name_key);
@@ -336,6 +360,7 @@ sk_quarantine_purge (SkQuarantine *q, const char *blob, GError **error)
                            "another transfer is receiving the same content");
       return FALSE;
     }
+  g_hash_table_remove (q->lazy, blob);
   return shred (q, path, error);
 }
 

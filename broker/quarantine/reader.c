@@ -11,8 +11,8 @@ struct _SkQuarantineReader
   int fd;
   SkQHead head;
   guint64 size, at;
-  guint64 chunk; /* the one in plain; G_MAXUINT64: none */
-  gsize filled;
+  guint64 chunk;         /* the one in plain; G_MAXUINT64: none */
+  gsize filled, touched; /* of plain: now; ever */
   guint8 plain[SK_QUARANTINE_CHUNK + SK_Q_TAG], sealed[SK_Q_PIECE];
 };
 
@@ -75,6 +75,7 @@ load (SkQuarantineReader *r, guint64 chunk, GError **error)
   if (r->chunk == chunk)
     return TRUE;
   r->chunk = G_MAXUINT64;
+  r->touched = MAX (r->touched, length);
   if (!sk_q_read_all (r->fd, r->sealed, length + SK_Q_OVERHEAD, at, &n, error))
     return FALSE;
   if (n != length + SK_Q_OVERHEAD || !sk_q_open_chunk (r->head.key, chunk, last, r->sealed, length, r->plain))
@@ -109,6 +110,6 @@ sk_quarantine_reader_free (SkQuarantineReader *r)
     return;
   sk_clear_fd (&r->fd);
   explicit_bzero (&r->head, sizeof r->head);
-  explicit_bzero (r->plain, sizeof r->plain);
+  explicit_bzero (r->plain, r->touched);
   g_free (r);
 }

@@ -20,7 +20,7 @@ struct _SkQuarantineWriter
   guint64 reserved;
   GThread *syncing; /* brings what was written to the disk; its result is an errno */
   gboolean lazy;
-  gsize filled;
+  gsize filled, touched; /* of chunk: now; ever */
   guint8 chunk[SK_QUARANTINE_CHUNK], sealed[SK_Q_PIECE];
 };
 
@@ -188,6 +188,7 @@ sk_quarantine_write (SkQuarantineWriter *w, const void *data, gsize length, GErr
       const gsize n = MIN (length, SK_QUARANTINE_CHUNK - w->filled);
       memcpy (w->chunk + w->filled, p, n);
       w->filled += n;
+      w->touched = MAX (w->touched, w->filled);
       p += n;
       length -= n;
       if (w->filled == SK_QUARANTINE_CHUNK && !put_whole (w, error))
@@ -209,14 +210,18 @@ publish (SkQuarantineWriter *w, SkQuarantined *content, const char *target, gboo
   else if (rename (w->path, target) < 0)
     return sk_q_fail (error, target);
   else
-    w->reserved = 0;
+    {
+      w->reserved = 0;
+      g_hash_table_add (q->lazy, g_strdup (content->blob));
+    }
   const guint held = GPOINTER_TO_UINT (g_hash_table_lookup (q->held, content->blob));
   g_hash_table_insert (q->held, g_strdup (content->blob), GUINT_TO_POINTER (held + 1));
   content->owner = q;
   return TRUE;
 }
 
-/* The same content from somebody else was perhaps never waited for. */
+/* The file before it has its name, and without the lock: a large one takes its time. What is there already
+ * came perhaps from somebody who did not wait for it. */
 static gboolean
 make_durable (SkQuarantineWriter *w, SkQuarantined *content, GError **error)
 {
@@ -227,8 +232,7 @@ make_durable (SkQuarantineWriter *w, SkQuarantined *content, GError **error)
   if (synced && fsync (w->fd) < 0)
     return sk_q_fail (error, w->path);
   return publish (w, content, target, &ours, error)
-         && (w->lazy
-             || (((synced && ours) || sk_q_sync_file (target, error)) && sk_q_sync_folder (q->blobs, error)));
+         && (w->lazy || sk_q_sync_blob (q, content->blob, synced && ours, error));
 }
 
 static gboolean
@@ -273,7 +277,7 @@ sk_quarantine_writer_free (SkQuarantineWriter *w)
     sk_q_release (w->owner, w->head.user, w->reserved);
   EVP_MD_CTX_free (w->digest);
   explicit_bzero (&w->head, sizeof w->head);
-  explicit_bzero (w->chunk, sizeof w->chunk);
+  explicit_bzero (w->chunk, w->touched);
   sk_clear_fd (&w->fd);
   g_free (w->path);
   g_free (w);

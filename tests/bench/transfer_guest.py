@@ -46,7 +46,7 @@ class Core:
                 raise TimeoutError(f'no {kind} {states} within {seconds:.0f} s') from None
             if words[0] == kind and (not states or words[2] in states):
                 return words
-            if words[0] == 'lost':
+            if words[0] == 'lost' or 'refused' in words:
                 raise RuntimeError(' '.join(words))
 
     def rss(self):

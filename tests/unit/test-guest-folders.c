@@ -270,7 +270,7 @@ static void
 test_spans (Fixture *f, gconstpointer data)
 {
   g_auto (SkMessage) m = { 0 };
-  const gsize size = 700 * 1024 + 5;
+  const gsize size = 2500 * 1024 + 5;
   g_autofree char *content = write_large (f, "large", size), *got = g_malloc0 (size);
   guint64 at = 0;
   expect (f, SK_FILE_OFFER, &m);
@@ -284,9 +284,12 @@ test_spans (Fixture *f, gconstpointer data)
       g_assert_cmpuint (span.offset, ==, at);
       g_assert_cmpuint (span.length, >, 0);
       g_assert_cmpuint (span.length, <=, size - at);
+      g_assert_true (span.length % SK_FILE_DATA_MAX == 0 || span.length == size - at); /* no crumbs */
       g_assert_cmpint (pread (f->passed, got + at, span.length, (off_t) at), ==, span.length);
       at += span.length;
       span_done (f, span.id, span.length);
+      const SkMessage credit = { .type = SK_FILE_CREDIT, .id = m.id, .n = { SK_FILE_ITEM_COST + at } };
+      say (f, &credit);
     }
   g_assert_cmpmem (got, size, content, size);
   expect (f, SK_FILE_ITEM_END, &m);

@@ -103,8 +103,10 @@ send_span (SkSending *sending, const SkTreeItem *item)
 {
   const guint64 left = item->size - sending->offset;
   const guint64 room = sending->window - (sending->sent - sending->credited);
-  const guint32 n = (guint32) MIN (MIN (left, room), SK_FILES_SPAN_MAX);
-  if (n < MIN (left, sending->window / 4)
+  const guint64 most = MIN (MIN (left, room), SK_FILES_SPAN_MAX);
+  /* Whole frames: a smaller one may only end the item. */
+  const guint32 n = (guint32) (most == left ? left : most - most % SK_FILE_DATA_MAX);
+  if (n == 0 || most < MIN (left, sending->window / 4)
       || !sk_files_send_span (sending->files, sending->id, sending->item, sending->offset, n, sending->fd))
     return SK_SENDING_WAITS;
   g_clear_pointer (&sending->sum, g_checksum_free);
