@@ -5,9 +5,11 @@
 #include "common/name.h"
 #include "common/sandbox.h"
 #include "inspect/result.h"
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 
 typedef struct
@@ -65,11 +67,40 @@ worker_end (Worker *w)
   g_rc_box_release (w);
 }
 
+/* Not g_spawn: it forks, and after that the core's next content pays for every page that it touches. The
+ * child has this one descriptor and nothing at the usual three. */
+static gboolean
+spawn (char **argv, int control, GPid *ret_pid, GError **error)
+{
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none, usual;
+  sigemptyset (&none);
+  sigemptyset (&usual);
+  sigaddset (&usual, SIGPIPE);
+  posix_spawn_file_actions_init (&actions);
+  posix_spawnattr_init (&attributes);
+  int failed = posix_spawn_file_actions_adddup2 (&actions, control, SK_INSPECT_FD);
+  for (int fd = 0; fd < 3 && !failed; fd++)
+    failed = posix_spawn_file_actions_addopen (&actions, fd, "/dev/null", O_RDWR, 0);
+  if (!failed)
+    failed = posix_spawn_file_actions_addclosefrom_np (&actions, SK_INSPECT_FD + 1);
+  posix_spawnattr_setsigmask (&attributes, &none);
+  posix_spawnattr_setsigdefault (&attributes, &usual);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  if (!failed)
+    failed = posix_spawn (ret_pid, argv[0], &actions, &attributes, argv, environ);
+  posix_spawn_file_actions_destroy (&actions);
+  posix_spawnattr_destroy (&attributes);
+  if (failed)
+    g_set_error (error, SK_ERROR, SK_ERROR_UNAVAILABLE, "%s: %s", argv[0], g_strerror (failed));
+  return !failed;
+}
+
 static Worker *
 worker_start (const char *program, GError **error)
 {
   const char *command[] = { program, NULL };
-  const int target = SK_INSPECT_FD;
   int pair[2];
   GPid pid;
   g_auto (GStrv) argv = sk_sandbox_argv (command, error);
@@ -81,11 +112,7 @@ worker_start (const char *program, GError **error)
       return NULL;
     }
   sk_autofd int ours = pair[0], theirs = pair[1];
-  if (!sk_fd_set_nonblocking (ours, TRUE, error)
-      || !g_spawn_async_with_pipes_and_fds (
-          NULL, (const char *const *) argv, NULL,
-          G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, -1,
-          -1, -1, &theirs, &target, 1, &pid, NULL, NULL, NULL, error))
+  if (!sk_fd_set_nonblocking (ours, TRUE, error) || !spawn (argv, theirs, &pid, error))
     return NULL;
   Worker *w = g_rc_box_new0 (Worker);
   w->control = sk_steal_fd (&ours);

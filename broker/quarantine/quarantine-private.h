@@ -17,7 +17,9 @@ struct _SkQuarantine
   char *blobs, *unfinished; /* folders */
   guint8 key[SK_Q_KEY], name_key[SK_Q_KEY];
   SkQuarantineLimits limits;
-  GMutex mutex;     /* guards the three below, and finishing against purging */
+  GMutex mutex; /* guards the three below, and finishing against purging */
+  GMutex
+      syncing; /* who comes to a blob that is being waited for waits too, instead of asking the disk again */
   GHashTable *used; /* user -> guint64 *: bytes of blobs and of what is being written */
   GHashTable *held; /* blob -> count of SkQuarantined */
   GHashTable *lazy; /* blobs that nobody has waited for yet */

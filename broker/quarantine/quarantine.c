@@ -68,6 +68,7 @@ sk_q_sync_blob (SkQuarantine *q, const char *blob, gboolean only_name, GError **
   sk_autofd int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0)
     return sk_q_fail (error, path);
+  g_autoptr (GMutexLocker) turn = g_mutex_locker_new (&q->syncing);
   if (!is_lazy (q, blob))
     return TRUE;
   if (!only_name && fsync (fd) < 0)
@@ -243,6 +244,7 @@ sk_quarantine_new (const char *state_dir, const SkQuarantineLimits *limits, GErr
 {
   g_autoptr (SkQuarantine) q = g_new0 (SkQuarantine, 1);
   g_mutex_init (&q->mutex);
+  g_mutex_init (&q->syncing);
   q->blobs = g_build_filename (state_dir, "quarantine", "blobs", NULL);
   q->unfinished = g_build_filename (state_dir, "quarantine", "unfinished", NULL);
   q->used = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -277,6 +279,7 @@ sk_quarantine_free (SkQuarantine *q)
   g_clear_pointer (&q->held, g_hash_table_unref);
   g_clear_pointer (&q->lazy, g_hash_table_unref);
   g_mutex_clear (&q->mutex);
+  g_mutex_clear (&q->syncing);
   explicit_bzero (q->key, sizeof q->key);
   explicit_bzero (q->name_key, sizeof q->name_key);
   g_free (q->blobs);
