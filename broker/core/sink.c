@@ -1,5 +1,8 @@
 #include "core/sink.h"
 
+/* The main loop is told of so much at once while more waits: it wakes for each word. */
+#define TELL_BYTES (256 * 1024)
+
 /* What the thread is told; a block of bytes, or one of these. */
 static const char finish_mark, stop_mark;
 
@@ -9,6 +12,7 @@ struct _SkSink
   const SkSinkListener *listener;
   gpointer data;
   SkQuarantineWriter *writer; /* the thread's */
+  gsize untold;               /* the thread's: bytes that are written */
   GAsyncQueue *orders;
   GThread *thread;
   gboolean dropped; /* main context only */
@@ -56,6 +60,14 @@ tell (SkSink *sink, gsize bytes, SkQuarantined *content, GError *error)
   g_idle_add_full (G_PRIORITY_DEFAULT, on_news, news, NULL);
 }
 
+static void
+tell_written (SkSink *sink)
+{
+  if (sink->untold > 0)
+    tell (sink, sink->untold, NULL, NULL);
+  sink->untold = 0;
+}
+
 /* FALSE: nothing more can be written; said once. */
 static gboolean
 obey (SkSink *sink, gpointer order)
@@ -63,6 +75,7 @@ obey (SkSink *sink, gpointer order)
   GError *error = NULL;
   if (order == &finish_mark)
     {
+      tell_written (sink);
       SkQuarantined *content = sk_quarantine_finish (g_steal_pointer (&sink->writer), &error);
       tell (sink, 0, content, error);
       return FALSE;
@@ -70,7 +83,9 @@ obey (SkSink *sink, gpointer order)
   const gsize length = g_bytes_get_size (order);
   if (sk_quarantine_write (sink->writer, g_bytes_get_data (order, NULL), length, &error))
     {
-      tell (sink, length, NULL, NULL);
+      sink->untold += length;
+      if (sink->untold >= TELL_BYTES || g_async_queue_length (sink->orders) <= 0)
+        tell_written (sink);
       return TRUE;
     }
   tell (sink, 0, NULL, error);
