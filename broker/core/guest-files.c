@@ -4,9 +4,9 @@
 #include "core/guest-files-private.h"
 #include <string.h>
 
-/* What a guest may still have under way when its offer is stopped: a window of bytes, and as much again in
- * messages that cost none. */
-#define STRAY_MAX (2 * SK_FILE_OFFER_WINDOW)
+/* What a guest may still have under way when its offer is stopped: a window of bytes, and a MiB of messages
+ * that cost none. */
+#define STRAY_MAX (SK_FILE_OFFER_WINDOW + 1024 * 1024)
 
 typedef enum
 {

@@ -27,10 +27,10 @@
 #define SK_FILE_PUTS_MAX 4
 /* Bytes under way without a credit: 15 ms of the port's 69 MB/s, several turns of an emulated guest. */
 #define SK_FILE_WINDOW (1024 * 1024)
-/* The same for files out of the guest, where a guest on emulated processors, a core that encrypts and a disk
- * that syncs share one machine: 60 ms of the port, so that none of them waits for the other's turn. Four
- * offers at once are 16 MiB of the core's memory. */
-#define SK_FILE_OFFER_WINDOW (4 * 1024 * 1024)
+/* The same for files out of the guest. On the way of a credit are a thread that encrypts, the core, QEMU, an
+ * emulated processor, the agent and sekisho-files; on two busy processors each waits for its turn, 300 ms for
+ * all of them were seen. Eight MiB are 30 MB/s then. Four offers at once are 32 MiB of the core's memory. */
+#define SK_FILE_OFFER_WINDOW (8 * 1024 * 1024)
 /* What an item costs of the window besides its bytes, so that empty files are held back like full ones. */
 #define SK_FILE_ITEM_COST 1024
 /* A DATA frame has so many bytes, unless it is the last of its item: tiny ones would cost a frame a byte. */
@@ -39,8 +39,8 @@
 #define SK_FILE_DATA_MAX (32768 - SK_FRAME_HEADER - 12)
 /* A credit may wait until so much is to be said, or all: credits are not a flood either. */
 #define SK_FILE_CREDIT_STEP (64 * 1024)
-/* ... of files out of the guest: eight turns a window. */
-#define SK_FILE_OFFER_CREDIT_STEP (SK_FILE_OFFER_WINDOW / 8)
+/* ... of files out of the guest: sixteen turns a window. */
+#define SK_FILE_OFFER_CREDIT_STEP (SK_FILE_OFFER_WINDOW / 16)
 #define SK_FILE_LATER_SECONDS 5
 /* Slow is 16 KiB a minute while the window is open: an emulated guest sends that in a millisecond. */
 #define SK_FILE_SLOW_SECONDS 60

@@ -3,6 +3,9 @@
 #include "common/fd.h"
 #include <errno.h>
 
+/* A span of less costs as much as it saves; an older host's window has room for two. */
+#define SPAN_LEAST (512 * 1024)
+
 struct _SkSending
 {
   SkFiles *files;
@@ -96,8 +99,7 @@ end_item (SkSending *sending, const SkTreeItem *item)
   return SK_SENDING_MORE;
 }
 
-/* What is larger than one DATA is read by the agent itself. A quarter of the window at least: less would cost
- * as much as it saves. */
+/* What is larger than one DATA is read by the agent itself. */
 static SkSendingStep
 send_span (SkSending *sending, const SkTreeItem *item)
 {
@@ -106,7 +108,7 @@ send_span (SkSending *sending, const SkTreeItem *item)
   const guint64 most = MIN (MIN (left, room), SK_FILES_SPAN_MAX);
   /* Whole frames: a smaller one may only end the item. */
   const guint32 n = (guint32) (most == left ? left : most - most % SK_FILE_DATA_MAX);
-  if (n == 0 || most < MIN (left, sending->window / 4)
+  if (n == 0 || most < MIN (left, SPAN_LEAST)
       || !sk_files_send_span (sending->files, sending->id, sending->item, sending->offset, n, sending->fd))
     return SK_SENDING_WAITS;
   g_clear_pointer (&sending->sum, g_checksum_free);
