@@ -13,6 +13,8 @@
 #define SK_INSPECTION_TRIES 3
 /* Purges in one go: each is a few disk writes, and the main loop waits for them. */
 #define SK_PURGES_AT_ONCE 16
+/* Releases in one go, for the same reason: an approver's "all of them" are a thousand. */
+#define SK_RELEASES_AT_ONCE 32
 
 typedef struct
 {

@@ -164,8 +164,11 @@ on_pump (gpointer data)
 {
   g_autoptr (SkTransfers) self = g_object_ref (data);
   self->pump_timer = 0;
-  for (guint n = g_queue_get_length (&self->approved); n > 0 && !self->closing; n--)
+  for (guint n = MIN (g_queue_get_length (&self->approved), SK_RELEASES_AT_ONCE); n > 0 && !self->closing;
+       n--)
     sk_live_transfer_release (pop (&self->approved));
+  if (!g_queue_is_empty (&self->approved))
+    sk_transfers_pump_soon (self);
   while (self->inspections < self->parts.inspections && !g_queue_is_empty (&self->waiting) && !self->closing)
     sk_transfer_inspect_next (pop (&self->waiting));
   return G_SOURCE_REMOVE;
