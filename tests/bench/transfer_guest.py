@@ -80,7 +80,9 @@ class Guest:
         """sekisho-files as the person, or not."""
         self.shell('kill $(pidof sekisho-files) 2> /dev/null; while pidof sekisho-files; do sleep 0.1; done')
         if run:
-            self.shell(f'(cd /; HOME={HOME} setpriv --reuid=sekisho --regid=sekisho --clear-groups /usr/libexec/sekisho/sekisho-files '
+            # No desktop, no notices.
+            self.shell(f'(cd /; HOME={HOME} DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent '
+                       'setpriv --reuid=sekisho --regid=sekisho --clear-groups /usr/libexec/sekisho/sekisho-files '
                        '> /tmp/files.log 2>&1 < /dev/null &) ; until [ -d ' + SEND + ' ]; do sleep 0.1; done')
 
     def rss(self, which):
