@@ -69,9 +69,10 @@ def measure_queue(state, lengths, rounds):
         for n in lengths:
             figures[f'{what}_{n}'] = {unit: statistics.median(r[what][unit] for r in runs[n]) for unit in ('us', 'cpu_us')}
     few, many = lengths
-    rows = [row(f'queue_{what}', f'{text}, {many} waiting / {few} waiting', figures[f'{what}_{many}']['us'] / figures[f'{what}_{few}']['us'], 2)
-            for what, text in (('create', 'a new one'), ('list_queue', "a line of the approver's list"), ('list_all', 'a line of all lists'),
-                               ('decide', 'a decision'), ('release', 'a release'))]
+    # Lists wait for nothing: the processor's time is all that they cost, and says the same on a busy machine.
+    rows = [row(f'queue_{what}', f'{text}, {many} waiting / {few} waiting', figures[f'{what}_{many}'][unit] / figures[f'{what}_{few}'][unit], 2)
+            for what, text, unit in (('create', 'a new one', 'us'), ('list_queue', "a line of the approver's list", 'cpu_us'),
+                                     ('list_all', 'a line of all lists', 'cpu_us'), ('decide', 'a decision', 'us'), ('release', 'a release', 'us'))]
     return rows, figures
 
 
