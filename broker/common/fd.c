@@ -152,6 +152,58 @@ sk_fd_check_sealed_memory (int fd, gsize size, GError **error)
   return FALSE;
 }
 
+static gboolean
+write_whole (int fd, const guint8 *data, gsize size)
+{
+  for (gsize done = 0; done < size;)
+    {
+      const gssize n = write (fd, data + done, size - done);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n <= 0)
+        return FALSE;
+      done += (gsize) n;
+    }
+  return TRUE;
+}
+
+int
+sk_fd_new_sealed_content (const char *name, const void *data, gsize size, GError **error)
+{
+  sk_autofd int fd = memfd_create (name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0 || !write_whole (fd, data, size)
+      || fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+    {
+      set_errno_error (error, errno, "memfd");
+      return -1;
+    }
+  return sk_steal_fd (&fd);
+}
+
+GBytes *
+sk_fd_read_sealed_content (int fd, gsize size, GError **error)
+{
+  const int seals = fcntl (fd, F_GET_SEALS);
+  if (!sk_fd_check_sealed_memory (fd, size, error))
+    return NULL;
+  g_autofree guint8 *data = g_try_malloc (MAX (size, 1));
+  gsize done = 0;
+  if (data && seals >= 0 && (seals & F_SEAL_WRITE) && lseek (fd, 0, SEEK_SET) == 0)
+    while (done < size)
+      {
+        const gssize n = read (fd, data + done, size - done);
+        if (n < 0 && errno == EINTR)
+          continue;
+        if (n <= 0)
+          break;
+        done += (gsize) n;
+      }
+  if (data && done == size && seals >= 0 && (seals & F_SEAL_WRITE))
+    return g_bytes_new_take (g_steal_pointer (&data), size);
+  g_set_error_literal (error, SK_ERROR, SK_ERROR_PROTOCOL, "memory that can be written, or not read");
+  return NULL;
+}
+
 int
 sk_fd_reopen_read_only (int fd, GError **error)
 {

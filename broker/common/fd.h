@@ -44,6 +44,10 @@ gssize sk_fd_recv_large_packet (int socket, void *buffer, gsize size, int *ret_f
 int sk_fd_new_sealed_memory (const char *name, gsize size, GError **error);
 /* Whether an untrusted descriptor is such memory of exactly this size. */
 gboolean sk_fd_check_sealed_memory (int fd, gsize size, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for a content that is there already: nobody can write it any more either. */
+int sk_fd_new_sealed_content (const char *name, const void *data, gsize size, GError **error);
+/* A copy of what an untrusted descriptor holds, if it is such memory of exactly this size. */
+GBytes *sk_fd_read_sealed_content (int fd, gsize size, GError **error);
 /* The same memory through a new read-only description. */
 int sk_fd_reopen_read_only (int fd, GError **error);
 

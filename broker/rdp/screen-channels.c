@@ -1,5 +1,6 @@
-/* The guest leg's virtual channels: display control inside drdynvc, and sound (screen-sound.c). No other
- * channel is asked for, and what the guest sends on drdynvc is limited before FreeRDP allocates anything. */
+/* The guest leg's virtual channels: display control inside drdynvc, sound (screen-sound.c) and the clipboard
+ * (screen-clip.c). No other channel is asked for, and what the guest sends on drdynvc is limited before
+ * FreeRDP allocates anything. */
 #include "rdp/library.h"
 #include "rdp/screen.h"
 #include <freerdp/addin.h>
@@ -21,7 +22,8 @@ static BOOL
 on_channel_data (freerdp *instance, UINT16 channel, const BYTE *data, size_t size, UINT32 flags, size_t total)
 {
   SkScreen *s = screen_of (instance->context);
-  if (sk_screen_sound_take (s, channel, data, size, flags))
+  if (sk_screen_sound_take (s, channel, data, size, flags)
+      || sk_screen_clip_take (s, channel, data, size, flags, total))
     return TRUE;
   if (total <= SK_CHANNEL_TOTAL_MAX)
     return s->channel_data (instance, channel, data, size, flags, total);
@@ -70,7 +72,7 @@ on_load_channels (freerdp *instance)
          && freerdp_channels_client_load_ex (context->channels, context->settings, entry_ex,
                                              context->settings)
                 == 0
-         && sk_screen_sound_install (screen_of (context));
+         && sk_screen_sound_install (screen_of (context)) && sk_screen_clip_install (screen_of (context));
 }
 
 gboolean

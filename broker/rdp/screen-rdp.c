@@ -372,7 +372,7 @@ run_commands (SkScreen *s)
 
 typedef struct
 {
-  struct pollfd fds[1 + SK_SCREEN_VIEWS_MAX + 1 + SK_LIBRARY_EVENTS_MAX];
+  struct pollfd fds[1 + SK_SCREEN_VIEWS_MAX + 2 + SK_LIBRARY_EVENTS_MAX];
   guint n, freerdp_from;
 } Polled;
 
@@ -387,6 +387,7 @@ collect (SkScreen *s, Polled *p)
     p->fds[p->n++] = (struct pollfd){ i < s->n_views ? s->views[i].input : -1, POLLIN, 0 };
   p->fds[p->n++]
       = (struct pollfd){ sk_relay_wants_write (s->relay) ? sk_relay_fd (s->relay) : -1, POLLOUT, 0 };
+  p->fds[p->n++] = (struct pollfd){ sk_clip_link_poll_fd (&s->clip), POLLOUT, 0 };
   p->freerdp_from = p->n;
   p->n += sk_library_poll_fds (handles, n, p->fds + p->n);
   return n > 0;
@@ -418,9 +419,9 @@ static gboolean
 turn (SkScreen *s)
 {
   Polled p;
-  if (!collect (s, &p))
-    return FALSE;
   int timeout = earlier (sk_screen_resize_tick (s), sk_screen_sync_tick (s));
+  if (!sk_clip_link_turn (&s->clip, &timeout) || !collect (s, &p))
+    return FALSE;
   if (s->first_paint && !s->has_picture)
     timeout = earlier (timeout, FIRST_PICTURE_US / 1000);
   if (s->dirty)

@@ -15,6 +15,7 @@ sk_screen_new (void)
   g_queue_init (&s->commands);
   s->wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   s->memory = s->stream = -1;
+  sk_screen_clip_init (s);
   return s;
 }
 
@@ -59,6 +60,9 @@ static gboolean
 on_message (SkWorker *worker, const SkMessage *m, int *fds, gpointer data, GError **error)
 {
   SkScreen *s = data;
+  gboolean good;
+  if (sk_clip_link_message (&s->clip, m, fds, &good, error))
+    return good;
   switch (m->type)
     {
     case SK_SCREEN_JOB:

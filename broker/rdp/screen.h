@@ -4,6 +4,7 @@
  * FreeRDP, the relay, the frame memory, the views' pipes. Whatever the guest sends is decoded in this
  * process: take it as owned by the guest. It holds no key, no socket and no channel of any viewer. */
 #pragma once
+#include "rdp/clip-link.h"
 #include "rdp/input.h"
 #include "rdp/relay.h"
 #include "common/sandbox.h"
@@ -61,7 +62,9 @@ typedef struct
   SkInputSync sync;      /* the guest has one keyboard, whoever types */
   guint16 sound_channel; /* 0: not looked up yet */
   SkSoundClient sound;
-  gint64 sound_heard; /* monotonic: when it was last not silent */
+  gint64 sound_heard;   /* monotonic: when it was last not silent */
+  guint16 clip_channel; /* 0: not looked up yet */
+  SkClipLink clip;
 } SkScreen;
 
 /* ADD_VIEW and REMOVE_VIEW on their way to the RDP thread; owns its descriptors. */
@@ -115,7 +118,14 @@ gboolean sk_screen_sound_install (SkScreen *screen);
 /* TRUE when the chunk was the sound channel's. */
 gboolean sk_screen_sound_take (SkScreen *screen, UINT16 channel, const BYTE *data, size_t size, UINT32 flags);
 
-/* screen-channels.c: display control and sound, and nothing else */
+/* screen-clip.c: the guest's clipboard */
+void sk_screen_clip_init (SkScreen *screen);
+gboolean sk_screen_clip_install (SkScreen *screen);
+/* TRUE when the chunk was the clipboard's. */
+gboolean sk_screen_clip_take (SkScreen *screen, UINT16 channel, const BYTE *data, size_t size, UINT32 flags,
+                              size_t total);
+
+/* screen-channels.c: display control, sound and the clipboard, and nothing else */
 gboolean sk_screen_channels_install (SkScreen *screen);
 /* What was asked of the guest, separated by blanks: the static channels, then the dynamic ones. New string.
  */

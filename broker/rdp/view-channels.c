@@ -1,5 +1,6 @@
 /* The viewer leg's virtual channels: display control and, for viewers that need it, the graphics pipeline
- * (view-gfx.c) inside drdynvc, and sound (view-sound.c) where it is allowed; every other one stays closed.
+ * (view-gfx.c) inside drdynvc, sound (view-sound.c) and the clipboard (view-clip.c) where they are allowed;
+ * every other one stays closed.
  * Peer thread. */
 #include "rdp/disp.h"
 #include "rdp/library.h"
@@ -23,7 +24,8 @@ on_channel_data (freerdp_peer *peer, UINT16 channel, const BYTE *data, size_t si
                  size_t total)
 {
   SkView *v = ((SkViewContext *) peer->context)->view;
-  if (sk_view_sound_take (v, channel, data, size, flags) || !is_ours (peer, channel))
+  if (sk_view_sound_take (v, channel, data, size, flags)
+      || sk_view_clip_take (v, channel, data, size, flags, total) || !is_ours (peer, channel))
     return TRUE; /* nobody else listens */
   if (flags & CHANNEL_FLAG_FIRST)
     v->channel_bytes = 0;
@@ -54,8 +56,10 @@ sk_view_channels_refuse (SkView *v)
   size_t n = 0;
   char **names = WTSGetAcceptedChannelNames (v->peer, &n);
   const char *sound = sk_view_sound_open (v) ? SK_SOUND_CHANNEL : NULL;
+  const char *clip = sk_view_clip_open (v) ? SK_CLIP_CHANNEL : NULL;
   for (size_t i = 0; names && i < n; i++)
-    if (names[i] && strcmp (names[i], DRDYNVC_SVC_CHANNEL_NAME) != 0 && g_strcmp0 (names[i], sound) != 0)
+    if (names[i] && strcmp (names[i], DRDYNVC_SVC_CHANNEL_NAME) != 0 && g_strcmp0 (names[i], sound) != 0
+        && g_strcmp0 (names[i], clip) != 0)
       sk_worker_log (v->worker, G_LOG_LEVEL_MESSAGE, "refused channel: %.8s", names[i]);
   free (names);
 }

@@ -398,7 +398,7 @@ follow_guest (SkView *v, int *ret_wait)
 
 typedef struct
 {
-  struct pollfd fds[2 + SK_LIBRARY_EVENTS_MAX];
+  struct pollfd fds[3 + SK_LIBRARY_EVENTS_MAX];
   guint n;
 } Polled;
 
@@ -410,7 +410,8 @@ collect (SkView *v, int fd, Polled *p)
   n += sk_view_channels_handles (v, handles + n);
   p->fds[0] = (struct pollfd){ v->wake_peer, POLLIN, 0 };
   p->fds[1] = (struct pollfd){ v->peer->IsWriteBlocked (v->peer) ? fd : -1, POLLOUT, 0 };
-  p->n = 2 + sk_library_poll_fds (handles, n, p->fds + 2);
+  p->fds[2] = (struct pollfd){ sk_clip_link_poll_fd (&v->clip), POLLOUT, 0 };
+  p->n = 3 + sk_library_poll_fds (handles, n, p->fds + 3);
 }
 
 static gboolean
@@ -419,7 +420,7 @@ turn (SkView *v, int fd)
   Polled p;
   int timeout = -1;
   if (!sk_view_record_is_good (v) || !follow_guest (v, &timeout) || !exchange (v, fd, &timeout)
-      || !sk_view_sound_exchange (v))
+      || !sk_view_sound_exchange (v) || !sk_view_clip_exchange (v, &timeout))
     return FALSE;
   collect (v, fd, &p);
   if (poll (p.fds, p.n, timeout) < 0)
@@ -429,7 +430,7 @@ turn (SkView *v, int fd)
     return FALSE;
   if (p.fds[1].revents && v->peer->DrainOutputBuffer (v->peer) < 0)
     return FALSE;
-  for (guint i = 2; i < p.n; i++)
+  for (guint i = 3; i < p.n; i++)
     if (p.fds[i].revents)
       return v->peer->CheckFileDescriptor (v->peer) && (!v->activated || sk_view_channels_check (v));
   return TRUE;

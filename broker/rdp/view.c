@@ -16,6 +16,7 @@ sk_view_new (void)
   v->wake_peer = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   v->notify = v->input = v->viewer = v->record = -1;
   v->record_buffer = g_byte_array_new ();
+  sk_view_clip_init (v);
   return v;
 }
 
@@ -78,6 +79,9 @@ static gboolean
 on_message (SkWorker *worker, const SkMessage *m, int *fds, gpointer data, GError **error)
 {
   SkView *v = data;
+  gboolean good;
+  if (sk_clip_link_message (&v->clip, m, fds, &good, error))
+    return good;
   if (m->type == SK_VIEW_RECORD)
     {
       v->record = sk_steal_fd (&fds[0]);

@@ -9,6 +9,7 @@
  * waits for the encoder and the encoder only works when the viewer can take a picture: nothing queues. */
 #pragma once
 #include "rdp/border.h"
+#include "rdp/clip-link.h"
 #include "rdp/encode.h"
 #include "rdp/input.h"
 #include "common/sandbox.h"
@@ -121,6 +122,8 @@ typedef struct
   guint16 sound_channel;     /* 0: not joined, or not allowed */
   gboolean sound_offered, sound_thread;
   SkSoundServer sound_server;
+  guint16 clip_channel; /* 0: not joined, or not allowed */
+  SkClipLink clip;
   GByteArray *record_buffer;
   guint record_width, record_height;
   gboolean record_failed;
@@ -186,6 +189,15 @@ gboolean sk_view_sound_open (SkView *view);
 gboolean sk_view_sound_take (SkView *view, UINT16 channel, const BYTE *data, size_t size, UINT32 flags);
 /* Sends what there is if there is room. FALSE when the connection is over. */
 gboolean sk_view_sound_exchange (SkView *view);
+
+/* view-clip.c; peer thread */
+void sk_view_clip_init (SkView *view); /* main thread */
+/* TRUE when the viewer joined the channel and the core allows a clipboard. */
+gboolean sk_view_clip_open (SkView *view);
+gboolean
+sk_view_clip_take (SkView *view, UINT16 channel, const BYTE *data, size_t size, UINT32 flags, size_t total);
+/* FALSE when the connection is over. *ret_wait: ms, made shorter where it has to be. */
+gboolean sk_view_clip_exchange (SkView *view, int *ret_wait);
 
 /* view-gfx.c; peer thread */
 /* TRUE when the viewer has a graphics pipeline that is to be used. */

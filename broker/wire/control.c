@@ -1,14 +1,17 @@
 #include "wire/control.h"
 
+#define WORKING (SK_WORKER_BUSY | SK_WORKER_ENDING)
+
 #define COMMON_ROWS                                                                                          \
   { SK_CONTROL_HELLO, "hello", SK_FROM_PEER, "quyss", 64, 0, SK_WORKER_FRESH, TRUE },                        \
       { SK_CONTROL_PING, "ping", SK_FROM_HOST, "t" }, { SK_CONTROL_PONG, "pong", SK_FROM_PEER, "t" },        \
       { SK_CONTROL_LOG, "log", SK_FROM_PEER, "ys", SK_CONTROL_LOG_MAX },                                     \
+      { SK_CONTROL_CLIP_OFFER, "clip-offer", SK_FROM_PEER, "tyu", 0, 1, WORKING },                           \
+      { SK_CONTROL_CLIP_SET, "clip-set", SK_FROM_HOST, "tyu", 0, 1 },                                        \
+      { SK_CONTROL_CLIP_ALLOW, "clip-allow", SK_FROM_HOST, "y" },                                            \
   {                                                                                                          \
     SK_CONTROL_END, "end", SK_FROM_HOST, ""                                                                  \
   }
-
-#define WORKING (SK_WORKER_BUSY | SK_WORKER_ENDING)
 
 const SkMessageSpec sk_control_screen_messages[] = {
   COMMON_ROWS,

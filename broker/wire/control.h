@@ -27,8 +27,20 @@ enum
           ("screen"/"view"), s fingerprint (view: SHA-256 of its certificate, 64 hex digits; screen: empty) */
   SK_CONTROL_PING = 2, /* core: t token */
   SK_CONTROL_PONG = 3,
-  SK_CONTROL_LOG = 5, /* worker: y level (syslog 3..7), s text; the core caps them */
-  SK_CONTROL_END = 6, /* core: finish now */
+  SK_CONTROL_LOG = 5,         /* worker: y level (syslog 3..7), s text; the core caps them */
+  SK_CONTROL_END = 6,         /* core: finish now */
+  SK_CONTROL_CLIP_OFFER = 7,  /* worker: a content of its peer's clipboard: t number of the announcement
+                                 (grows; a  text and a picture of the same have the same), y SkClipKind, u
+                                 bytes; fd: a  pipe with that many, to its end */
+  SK_CONTROL_CLIP_SET = 8,    /* core: what was released for its peer: t number (grows; the other kind of the
+                                 same    number is added), y SkClipKind, u bytes; fd: sealed memory of that size */
+  SK_CONTROL_CLIP_ALLOW = 10, /* core: y SkClipAllow; without it neither. A view has to know before ATTACH
+                                 whether there is a clipboard at all */
+};
+enum
+{
+  SK_CLIP_ALLOW_OFFER = 1 << 0, /* fetch what the peer announces, and offer it */
+  SK_CLIP_ALLOW_SET = 1 << 1,   /* announce what is set */
 };
 
 /* Screen */
@@ -50,9 +62,10 @@ typedef enum
   SK_SCREEN_PICTURE = 3, /* a first frame is in the memory */
   SK_SCREEN_LOST = 4,    /* the guest's RDP ended; the screen exits after this */
 } SkScreenState;
-/* The only text that CONNECTED and PICTURE may have: dynamic channels ([MS-RDPEDYC]), sound ([MS-RDPEA]), and
- * display control ([MS-RDPEDISP]) inside the first. doctor turns red at any other. */
-#define SK_SCREEN_CHANNELS "drdynvc rdpsnd disp"
+/* The only text that CONNECTED and PICTURE may have: dynamic channels ([MS-RDPEDYC]), sound ([MS-RDPEA]), the
+ * clipboard ([MS-RDPECLIP]), and display control ([MS-RDPEDISP]) inside the first. doctor turns red at any
+ * other. */
+#define SK_SCREEN_CHANNELS "drdynvc rdpsnd cliprdr disp"
 
 /* View */
 enum

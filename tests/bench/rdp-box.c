@@ -52,7 +52,7 @@ struct _Box
 
 static char *guest, *listen_on, *user, *password, *size, *text, *watermark;
 static char *workers = (char *) SK_WORKER_DIR;
-static gboolean keep, verbose, no_border, fixed, sound;
+static gboolean keep, verbose, no_border, fixed, sound, clipboard;
 static gint layout = 0x411;
 static guint width = 1920, height = 1080;
 
@@ -68,6 +68,7 @@ static const GOptionEntry options[] = {
   { "no-border", 0, 0, G_OPTION_ARG_NONE, &no_border, "Draw no border", NULL },
   { "fixed", 0, 0, G_OPTION_ARG_NONE, &fixed, "The guest keeps its size", NULL },
   { "sound", 0, 0, G_OPTION_ARG_NONE, &sound, "Viewers may hear the guest", NULL },
+  { "clipboard", 0, 0, G_OPTION_ARG_NONE, &clipboard, "Copies what either side copies, unseen", NULL },
   { "keep", 0, 0, G_OPTION_ARG_NONE, &keep, "Stay when the last viewer leaves", NULL },
   { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Say what happens", NULL },
   { "workers", 0, 0, G_OPTION_ARG_FILENAME, &workers, "Folder of sekisho-screen and sekisho-view", "DIR" },
@@ -198,6 +199,37 @@ start_view (Box *b)
 }
 
 static void
+allow_clipboard (Worker *w)
+{
+  const SkMessage allow = { .type = SK_CONTROL_CLIP_ALLOW, .n = { SK_CLIP_ALLOW_OFFER | SK_CLIP_ALLOW_SET } };
+  if (clipboard)
+    tell (w, &allow, NULL);
+}
+
+/* What a relay without any inspection does: the least that a clipboard can take. */
+static void
+on_clip_offer (Worker *w, const SkMessage *m, int untrusted_pipe)
+{
+  static guint64 number;
+  g_autoptr (GError) error = NULL;
+  Box *b = w->box;
+  sk_autofd int memory = sk_box_clip_take (untrusted_pipe, (gsize) m->n[2], &error);
+  if (memory < 0)
+    {
+      sk_warn (NULL, "clipboard: %s", error->message);
+      return;
+    }
+  const SkMessage set = { .type = SK_CONTROL_CLIP_SET, .n = { ++number, m->n[1], m->n[2] } };
+  g_print ("rdp-box: clipboard from %s %u kind %u bytes %u\n", w->is_screen ? "screen" : "view", w->number,
+           (guint) m->n[1], (guint) m->n[2]);
+  if (!w->is_screen)
+    tell (b->screen, &set, &memory);
+  for (guint i = 0; w->is_screen && i < b->views->len; i++)
+    if (((Worker *) b->views->pdata[i])->in_use)
+      tell (b->views->pdata[i], &set, &memory);
+}
+
+static void
 give_screen_its_job (Box *b)
 {
   g_autoptr (GError) error = NULL;
@@ -213,6 +245,7 @@ give_screen_its_job (Box *b)
                           .s = { user ? user : (char *) "", password ? password : (char *) "" } };
   const int fds[] = { port, b->memory };
   tell (b->screen, &job, fds);
+  allow_clipboard (b->screen);
   close (port);
 }
 
@@ -278,8 +311,12 @@ on_control (gint fd, GIOCondition condition, gpointer data)
     on_state (w, &m);
   else if (!w->is_screen && m.type == SK_VIEW_SCALE)
     g_print ("rdp-box: view %u scale %u\n", w->number, (guint) m.n[0]);
+  else if (m.type == SK_CONTROL_CLIP_OFFER)
+    on_clip_offer (w, &m, fds[0]);
   else if (m.type == SK_CONTROL_LOG && !verbose)
     sk_notice (NULL, "%s %u: %s", w->is_screen ? "screen" : "view", w->number, m.s[0]);
+  for (guint i = 0; i < m.spec->n_fds; i++)
+    sk_clear_fd (&fds[i]);
   return G_SOURCE_CONTINUE;
 }
 
@@ -322,6 +359,7 @@ give_view_its_job (Box *b, Worker *w, int viewer)
           .s = { (char *) "box", text ? text : (char *) DEFAULT_TEXT, watermark ? watermark : (char *) "" } };
   const int view_fds[] = { read_only, pipe_fds[1], notify };
   tell (w, &job, view_fds);
+  allow_clipboard (w);
   const SkMessage attach = { .type = SK_VIEW_ATTACH };
   tell (w, &attach, &viewer);
   close (pipe_fds[0]);
