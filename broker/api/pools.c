@@ -38,6 +38,7 @@ static const SkBodyField fields[] = {
   SWITCH (sound),
   SWITCH (watermark),
   SWITCH (recording),
+  TEXT (clipboard),
   { NULL },
 };
 
@@ -61,6 +62,7 @@ default_pool (void)
   pool->border = g_strdup ("インターネット側");
   pool->home_url = g_strdup ("");
   pool->sound = TRUE;
+  pool->clipboard = g_strdup ("both"); /* what may cross is for the rules to say */
   return pool;
 }
 

@@ -10,17 +10,10 @@
 #define DRAINING "Shutting down"
 
 /* One word for each thing added after 1.0 began, so that a client can ask before it uses it. */
-static const char *const api_extensions[] = { "pool_sound",
-                                              "pool_watermark",
-                                              "pool_recording",
-                                              "recordings",
-                                              "transfer_preview",
-                                              "transfer_resend",
-                                              "matters",
-                                              "audit_export",
-                                              "audit_ledger",
-                                              "audit_holds",
-                                              NULL };
+static const char *const api_extensions[]
+    = { "pool_sound",     "pool_watermark",   "pool_recording",  "recordings",
+        "pool_clipboard", "transfer_preview", "transfer_resend", "matters",
+        "audit_export",   "audit_ledger",     "audit_holds",     NULL };
 
 static void
 add_versions (JsonObject *object)

@@ -107,6 +107,7 @@ sk_api_transfer_to_json (SkTransfers *transfers, const SkTransfer *row, gboolean
   JsonObject *object = sk_json_from_row (sk_transfer_fields, row);
   json_object_set_int_member (object, "size", row->bytes);
   json_object_set_string_member (object, "reason", row->purpose);
+  json_object_set_boolean_member (object, "clipboard", row->clip != 0);
   if (*row->code)
     {
       JsonObject *refusal = json_object_new ();

@@ -121,6 +121,9 @@ sk_check_pool (const SkPool *row, GError **error)
   if (!row->border || strlen (row->border) > BORDER_MAX_BYTES
       || !sk_text_is_clean (row->border, strlen (row->border)))
     return invalid (error, "border: up to 256 bytes of text");
+  if (!row->clipboard || !g_strv_contains (sk_pool_clipboard_words, row->clipboard))
+    return invalid (error, SK_BOTH ("clipboard: off, import, export or both",
+                                    "clipboard: off、import、export、both のいずれかを指定してください"));
   if (!row->home_url)
     return invalid (error, "home_url: missing");
   return !*row->home_url || sk_check_url (row->home_url, error);

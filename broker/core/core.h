@@ -11,7 +11,7 @@
 #include "core/hypervisor.h"
 #include "core/manager.h"
 #include "core/worker.h"
-#include "core/transfers.h"
+#include "core/clipboard.h"
 #include "record/recordings.h"
 
 /* A boot under TCG, from power-on to a painted browser, was seen to need three minutes; a machine that saves
@@ -156,7 +156,8 @@ struct _SkLiveSession
   SkWorker *reserved;               /* for the holder of the token */
   char *token;
   guint token_timer, state_timer, handshake_timer;
-  guint width, height; /* what the viewer asked for; 0 = the guest's */
+  guint width, height;    /* what the viewer asked for; 0 = the guest's */
+  SkClipboard *clipboard; /* NULL: nothing crosses, or no viewer was there yet */
 };
 
 struct _SkCore
@@ -260,6 +261,18 @@ sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error) G
 /* After a restart of the core; settle: its VM and its view are found or lost, timers begin. */
 void sk_live_session_adopt_view (SkLiveSession *session, SkWorker *view);
 void sk_live_session_settle (SkLiveSession *session);
+
+/* session-clip.c */
+/* Its viewer is about to be linked: both sides are told what the pool allows. */
+void sk_live_session_clip_attach (SkLiveSession *session, SkWorker *view);
+/* The viewer is there. */
+void sk_live_session_clip_up (SkLiveSession *session);
+/* After a restart of the core. */
+void sk_live_session_clip_settle (SkLiveSession *session);
+void sk_live_session_clip_offer (SkLiveSession *session, SkCross direction, guint64 untrusted_number,
+                                 guint untrusted_kind, guint untrusted_bytes, int take_pipe);
+/* The session ends, and with it what did not come through. */
+void sk_live_session_clip_end (SkLiveSession *session);
 
 /* spares.c */
 void sk_spares_pump (SkCore *core);

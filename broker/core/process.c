@@ -303,6 +303,10 @@ take_message (SkProcess *self, const SkMessage *m, int *fds)
     case SK_SCREEN_MEMORY:
       take_memory (self, fds);
       break;
+    case SK_CONTROL_CLIP_OFFER:
+      sk_worker_emit_clip (SK_WORKER (self), m->n[0], (guint) m->n[1], (guint) m->n[2],
+                           sk_steal_fd (&fds[0]));
+      break;
     case SK_VIEW_SCALE:
       sk_worker_emit_scale (SK_WORKER (self), (guint) m->n[0]);
       break;
@@ -519,6 +523,30 @@ kill_worker (SkWorker *worker)
   die_soon (self, "it was killed");
 }
 
+static void
+clip_allow (SkWorker *worker, guint flags)
+{
+  const SkMessage m = { .type = SK_CONTROL_CLIP_ALLOW, .n = { flags } };
+  SkProcess *self = SK_PROCESS (worker);
+  g_autoptr (GError) error = NULL;
+  if (!tell (self, &m, NULL, &error))
+    sk_warn (SK_FIELDS ("worker", self->base), "clipboard: %s", error->message);
+}
+
+/* A socket that is full: its worker is stopped, or the contents came too fast; the next one is taken. */
+static gboolean
+clip_set (SkWorker *worker, const SkWorkerClip *clip)
+{
+  const SkMessage m = { .type = SK_CONTROL_CLIP_SET,
+                        .n = { clip->number, clip->kind, clip->bytes, clip->once, clip->wipe_seconds } };
+  SkProcess *self = SK_PROCESS (worker);
+  g_autoptr (GError) error = NULL;
+  if (tell (self, &m, &clip->fd, &error))
+    return TRUE;
+  sk_warn (SK_FIELDS ("worker", self->base), "clipboard: %s", error->message);
+  return FALSE;
+}
+
 static int
 worker_pid (SkWorker *worker)
 {
@@ -564,6 +592,8 @@ sk_process_class_init (SkProcessClass *klass)
   worker->end = end_worker;
   worker->kill = kill_worker;
   worker->pid = worker_pid;
+  worker->clip_allow = clip_allow;
+  worker->clip_set = clip_set;
 }
 
 static void

@@ -74,6 +74,7 @@ sk_live_session_forget (SkLiveSession *session)
   if (session->reserved)
     sk_worker_set_listener (session->reserved, NULL, NULL);
   g_clear_object (&session->reserved);
+  g_clear_pointer (&session->clipboard, sk_clipboard_free);
   session->vm = NULL;
   session->core = NULL;
 }
@@ -171,7 +172,10 @@ set_state (SkLiveSession *session, SkSessionState state, const char *reason, gbo
   sk_core_emit (session->core, "session", session->row->id, sk_session_state_word (state),
                 session->row->reason);
   if (state == SK_SESSION_ENDED && session->core->parts.transfers)
-    sk_transfers_remove_guest (session->core->parts.transfers, session->row->id);
+    {
+      sk_transfers_remove_guest (session->core->parts.transfers, session->row->id);
+      sk_live_session_clip_end (session);
+    }
   enter_state (session);
 }
 
@@ -290,6 +294,7 @@ view_active (SkLiveSession *session)
   session->view_active = TRUE;
   if (session->row->state == SK_SESSION_STARTING || session->row->state == SK_SESSION_DETACHED)
     set_state (session, SK_SESSION_ACTIVE, NULL, FALSE);
+  sk_live_session_clip_up (session);
 }
 
 static void
@@ -326,7 +331,16 @@ on_view_scale (SkWorker *view, guint untrusted_percent, gpointer data)
     sk_live_vm_set_scale (session->vm, untrusted_percent);
 }
 
-static const SkWorkerListener view_listener = { NULL, on_view_state, on_view_died, on_view_scale };
+static void
+on_view_clip (SkWorker *view, guint64 untrusted_number, guint untrusted_kind, guint untrusted_bytes,
+              int take_pipe, gpointer data)
+{
+  sk_live_session_clip_offer (data, SK_CROSS_EXPORT, untrusted_number, untrusted_kind, untrusted_bytes,
+                              take_pipe);
+}
+
+static const SkWorkerListener view_listener
+    = { NULL, on_view_state, on_view_died, on_view_scale, on_view_clip };
 
 static void
 on_reserved_died (SkWorker *view, const char *why, gpointer data)
@@ -470,6 +484,7 @@ sk_live_session_attach (SkLiveSession *session, int viewer_fd, GError **error)
   session->view = g_steal_pointer (&session->reserved);
   session->view_number = g_random_int () >> 1;
   sk_worker_set_listener (session->view, &view_listener, session);
+  sk_live_session_clip_attach (session, session->view);
   if (!sk_staff_link (core->parts.staff, session->vm->screen, session->view, session->view_number, &job,
                       viewer_fd, error))
     {
@@ -516,6 +531,7 @@ sk_live_session_adopt_view (SkLiveSession *session, SkWorker *view)
 void
 sk_live_session_settle (SkLiveSession *session)
 {
+  sk_live_session_clip_settle (session);
   switch (session->row->state)
     {
     case SK_SESSION_STARTING:

@@ -201,6 +201,9 @@ decided_row (SkLiveTransfer *t, const SkPolicyQuestion *q, const SkPolicyVerdict
   note_decision (t, next, q, verdict->rule);
   next->retention_days = verdict->retention_days;
   next->review = verdict->sampled;
+  next->once = verdict->one_shot;
+  next->wipe_seconds = verdict->wipe_seconds;
+  next->keep_content = verdict->record_content;
   next->state = SK_TRANSFER_APPROVED;
   if (verdict->action != SK_POLICY_HOLD)
     return next;
@@ -217,7 +220,7 @@ decided_row (SkLiveTransfer *t, const SkPolicyQuestion *q, const SkPolicyVerdict
 static gint64
 release_due (SkTransfers *self, const SkTransfer *row)
 {
-  return sk_transfers_now (self) + MAX (1, row->retention_days) * DAY_US;
+  return sk_transfers_now (self) + (row->clip ? 1 : MAX (1, row->retention_days)) * DAY_US;
 }
 
 static void

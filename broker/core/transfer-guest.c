@@ -540,7 +540,9 @@ address (SkLiveTransfer *t, const Guest *guest)
 static gboolean
 may_be_put (const SkLiveTransfer *t)
 {
-  return t->row->state == SK_TRANSFER_RELEASING && t->row->direction == SK_CROSS_EXPORT && !t->busy;
+  /* A clipboard's content is no file. */
+  return t->row->state == SK_TRANSFER_RELEASING && t->row->direction == SK_CROSS_EXPORT && !t->row->clip
+         && !t->busy;
 }
 
 static void

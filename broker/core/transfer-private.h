@@ -62,7 +62,8 @@ struct _SkTransfers
   GHashTable *files;   /* uid -> how many files of this user's transfers are kept */
   guint inspections;
   GHashTable *previews; /* user -> how many run */
-  guint pump_timer, tick_timer;
+  guint pump_timer, tick_timer, purge_timer;
+  GHashTable *clipboards; /* session -> SkClipboard, borrowed */
   gboolean closing;
 };
 
@@ -215,5 +216,15 @@ void sk_transfers_stop_delivery (SkLiveTransfer *);
 void sk_transfers_tell_guest (SkLiveTransfer *);
 void sk_transfers_guest_free (gpointer guest);
 
+/* transfer-clip.c */
+void sk_transfers_deliver_clip (SkLiveTransfer *); /* releasing, to a clipboard */
+/* Not what its side has now; it ends. */
+void sk_live_transfer_supersede (SkLiveTransfer *);
+
+/* clipboard.c */
+void sk_clipboard_deliver (SkClipboard *clipboard, SkLiveTransfer *);
+
 /* transfer-purge.c */
+/* What is not kept goes at once, from the main loop. */
+void sk_transfers_purge_soon (SkTransfers *);
 gboolean sk_live_transfer_purge (SkLiveTransfer *, gint64 now);

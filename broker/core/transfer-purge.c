@@ -9,6 +9,9 @@
 static gboolean
 is_due (const SkTransfer *row, gint64 now)
 {
+  /* A clipboard's content is of no use when it is over: pasted, or never to be. */
+  if (row->clip && !row->keep_content)
+    return TRUE;
   return now - row->changed >= row->retention_days * DAY_US;
 }
 
@@ -68,4 +71,31 @@ sk_live_transfer_purge (SkLiveTransfer *t, gint64 now)
     }
   sk_warn (SK_FIELDS ("transfer", t->row->id), "purge: %s", error->message);
   return FALSE;
+}
+
+/* A few at a time, so that the main loop never waits for many. */
+static gboolean
+on_purge (gpointer data)
+{
+  g_autoptr (SkTransfers) self = g_object_ref (data);
+  const gint64 now = sk_transfers_now (self);
+  g_autoptr (GPtrArray) all = sk_table_values (self->live);
+  guint purges = 0;
+  self->purge_timer = 0;
+  for (guint i = 0; i < all->len && purges < SK_PURGES_AT_ONCE; i++)
+    {
+      SkLiveTransfer *t = all->pdata[i];
+      if (t->row->clip && sk_transfer_is_over (t->row->state) && sk_live_transfer_purge (t, now))
+        purges++;
+    }
+  if (purges == SK_PURGES_AT_ONCE)
+    sk_transfers_purge_soon (self);
+  return G_SOURCE_REMOVE;
+}
+
+void
+sk_transfers_purge_soon (SkTransfers *self)
+{
+  if (!self->purge_timer && !self->closing)
+    self->purge_timer = g_idle_add_full (G_PRIORITY_LOW, on_purge, self, NULL);
 }

@@ -232,7 +232,7 @@ sk_transfers_content (SkTransfers *self, const SkIdentity *who, const char *id, 
   if (!item)
     return NULL;
   /* The state is in the store, and with it the row in the audit trail, or it is not this state. */
-  if (t->row->direction == SK_CROSS_IMPORT && t->row->state == SK_TRANSFER_RELEASING
+  if (t->row->direction == SK_CROSS_IMPORT && t->row->state == SK_TRANSFER_RELEASING && !t->row->clip
       && *item->row->result_blob)
     return sk_quarantine_open (self->parts.quarantine, item->row->result_blob, error);
   g_set_error (error, SK_ERROR, SK_ERROR_CONFLICT,

@@ -136,7 +136,12 @@ sk_live_transfer_enqueue (SkLiveTransfer *t)
 {
   SkTransfers *self = t->owner;
   const SkTransferState state = t->row->state;
-  sk_transfers_deliver (t);
+  if (state == SK_TRANSFER_RELEASING && t->row->clip)
+    sk_transfers_deliver_clip (t);
+  else
+    sk_transfers_deliver (t);
+  if (t->row->clip && sk_transfer_is_over (state))
+    sk_transfers_purge_soon (self);
   if (t->queued || t->busy)
     return;
   if (state == SK_TRANSFER_QUARANTINED || state == SK_TRANSFER_INSPECTING)
@@ -334,6 +339,7 @@ sk_transfers_admit (SkTransfers *self, SkTransfer *take_row, GPtrArray *take_ite
       t->unwritten = TRUE;
       g_hash_table_insert (self->live, g_strdup (t->row->id), t);
       remember (self, t);
+      count_files (self, t->row, TRUE);
       g_signal_emit_by_name (self, "changed", t->row->id);
       return t;
     }
@@ -473,7 +479,7 @@ sk_transfers_delivered (SkTransfers *self, const SkIdentity *who, const char *id
     return FALSE;
   if (t->row->state == SK_TRANSFER_DELIVERED)
     return TRUE;
-  if (t->row->direction != SK_CROSS_IMPORT)
+  if (t->row->direction != SK_CROSS_IMPORT || t->row->clip)
     {
       g_set_error_literal (error, SK_ERROR, SK_ERROR_CONFLICT,
                            SK_BOTH ("the internet side says when it has arrived",
@@ -738,6 +744,7 @@ sk_transfers_dispose (GObject *object)
   g_clear_handle_id (&self->pump_timer, g_source_remove);
   if (self->clock)
     sk_timer_clear (self->clock, &self->tick_timer);
+  g_clear_handle_id (&self->purge_timer, g_source_remove);
   g_queue_clear (&self->waiting);
   g_queue_clear (&self->approved);
   g_hash_table_remove_all (self->guests);
@@ -751,6 +758,7 @@ sk_transfers_finalize (GObject *object)
 {
   SkTransfers *self = SK_TRANSFERS (object);
   g_hash_table_unref (self->guests);
+  g_hash_table_unref (self->clipboards);
   g_hash_table_unref (self->live);
   g_hash_table_unref (self->recent);
   g_hash_table_unref (self->files);
@@ -784,6 +792,7 @@ sk_transfers_init (SkTransfers *self)
   self->guests = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sk_transfers_guest_free);
   self->orphans = g_ptr_array_new_with_free_func (g_free);
   self->files = g_hash_table_new (NULL, NULL);
+  self->clipboards = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->recent = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_array_unref);
   self->previews = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->open = g_hash_table_new (NULL, NULL);

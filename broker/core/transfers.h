@@ -18,6 +18,7 @@
 #include "policy/policy.h"
 #include "quarantine/quarantine.h"
 #include "store/transfers.h"
+#include "wire/clip-content.h"
 
 /* Items of one transfer: a folder of a year's documents has some thousand; each item is an inspection. */
 #define SK_TRANSFER_ITEMS_MAX 10000
@@ -114,6 +115,31 @@ void sk_transfers_guest_up (SkTransfers *, const char *session);
  * SK_ERROR_FULL: as for sk_transfers_create(). */
 char *sk_transfers_submit (SkTransfers *, const SkIdentity *who, const SkSession *session, SkCross direction,
                            SkKind kind, const char *name, GBytes *content, GError **error);
+
+/* -- for the clipboard (clipboard.h) -----------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  const SkSession *session;
+  SkCross direction;
+  SkKind kind;   /* SK_KIND_TEXT, SK_KIND_IMAGE */
+  gint64 number; /* of what was copied; newer is larger, from 1 */
+} SkTransferClip;
+/* Its content is in the quarantine already: it begins with being inspected. What is held of the same session
+ * and direction stays held, the newest SK_TRANSFER_CLIPS_HELD_MAX of it. The id is the caller's. */
+char *sk_transfers_create_clip (SkTransfers *, const SkTransferClip *clip, const SkQuarantined *content,
+                                GError **error);
+/* More of them in the queue nobody decides one by one; a program gone wild makes ten a second. */
+#define SK_TRANSFER_CLIPS_HELD_MAX 20
+
+typedef struct _SkClipboard SkClipboard;
+/* A session has its clipboard until it ends, which ends what did not come through. Borrowed. */
+void sk_transfers_add_clipboard (SkTransfers *, const char *session, SkClipboard *clipboard);
+void sk_transfers_drop_clipboard (SkTransfers *, const char *session);
+void sk_transfers_end_clips (SkTransfers *, const char *session);
+/* Somebody is there to take what is released this way. */
+void sk_transfers_clips_up (SkTransfers *, const char *session, SkCross direction);
 
 /* -- the queue ---------------------------------------------------------------------------------------------
  */

@@ -1,5 +1,6 @@
 /* One VM's way to a picture worth keeping: its agent, its screen, its browser. */
 #include "common/error.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "core/vm-private.h"
 #include "rdp/border.h"
@@ -252,7 +253,21 @@ on_screen_died (SkWorker *screen, const char *why, gpointer data)
   screen_lost (data, why);
 }
 
-static const SkWorkerListener screen_listener = { on_screen_ready, on_screen_state, on_screen_died };
+/* What a VM that nobody has copies is nobody's. */
+static void
+on_screen_clip (SkWorker *screen, guint64 untrusted_number, guint untrusted_kind, guint untrusted_bytes,
+                int take_pipe, gpointer data)
+{
+  SkLiveVm *vm = data;
+  if (vm->session)
+    sk_live_session_clip_offer (vm->session, SK_CROSS_IMPORT, untrusted_number, untrusted_kind,
+                                untrusted_bytes, take_pipe);
+  else
+    sk_clear_fd (&take_pipe);
+}
+
+static const SkWorkerListener screen_listener
+    = { on_screen_ready, on_screen_state, on_screen_died, NULL, on_screen_clip };
 
 static void
 spawn_screen (SkLiveVm *vm)

@@ -1,4 +1,5 @@
 /* What every worker handle has in common, real or a test's. */
+#include "common/fd.h"
 #include "core/worker.h"
 
 typedef struct
@@ -163,6 +164,18 @@ sk_worker_emit_scale (SkWorker *self, guint untrusted_percent)
 }
 
 void
+sk_worker_emit_clip (SkWorker *self, guint64 untrusted_number, guint untrusted_kind, guint untrusted_bytes,
+                     int take_pipe)
+{
+  SkWorkerPrivate *priv = PRIVATE (self);
+  if (!priv->dead && priv->listener && priv->listener->clip)
+    priv->listener->clip (self, untrusted_number, untrusted_kind, untrusted_bytes, take_pipe,
+                          priv->listener_data);
+  else
+    sk_clear_fd (&take_pipe);
+}
+
+void
 sk_worker_emit_died (SkWorker *self, const char *why)
 {
   SkWorkerPrivate *priv = PRIVATE (self);
@@ -189,6 +202,19 @@ void
 sk_worker_remove_view (SkWorker *self, guint number)
 {
   SK_WORKER_GET_CLASS (self)->remove_view (self, number);
+}
+
+void
+sk_worker_clip_allow (SkWorker *self, guint flags)
+{
+  if (SK_WORKER_GET_CLASS (self)->clip_allow)
+    SK_WORKER_GET_CLASS (self)->clip_allow (self, flags);
+}
+
+gboolean
+sk_worker_clip_set (SkWorker *self, const SkWorkerClip *clip)
+{
+  return SK_WORKER_GET_CLASS (self)->clip_set && SK_WORKER_GET_CLASS (self)->clip_set (self, clip);
 }
 
 void

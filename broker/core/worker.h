@@ -31,6 +31,17 @@ typedef struct
   int record;            /* where to write what is drawn and pressed, the caller's; -1: nowhere */
 } SkViewJob;
 
+/* What was released for the clipboard on a worker's side; wire/control.h, CLIP_SET. */
+typedef struct
+{
+  guint64 number;
+  guint kind; /* SkClipKind */
+  guint bytes;
+  gboolean once;
+  guint wipe_seconds;
+  int fd; /* sealed memory; the caller's */
+} SkWorkerClip;
+
 #define SK_TYPE_WORKER (sk_worker_get_type ())
 G_DECLARE_DERIVABLE_TYPE (SkWorker, sk_worker, SK, WORKER, GObject)
 
@@ -44,6 +55,9 @@ typedef struct
   void (*died) (SkWorker *, const char *why, gpointer data);
   /* A view's viewer enlarges its desktop by so much; nullable. */
   void (*scale) (SkWorker *, guint untrusted_percent, gpointer data);
+  /* Something was copied on its side (wire/control.h, CLIP_OFFER); nullable. The pipe is the listener's. */
+  void (*clip) (SkWorker *, guint64 untrusted_number, guint untrusted_kind, guint untrusted_bytes,
+                int take_pipe, gpointer data);
 } SkWorkerListener;
 
 struct _SkWorkerClass
@@ -55,6 +69,9 @@ struct _SkWorkerClass
   void (*end) (SkWorker *);
   void (*kill) (SkWorker *);
   int (*pid) (SkWorker *);
+  /* Nullable: it has no clipboard. */
+  void (*clip_allow) (SkWorker *, guint flags);
+  gboolean (*clip_set) (SkWorker *, const SkWorkerClip *);
 };
 
 void sk_worker_set_listener (SkWorker *, const SkWorkerListener *, gpointer data);
@@ -73,6 +90,10 @@ gboolean sk_worker_start_screen (SkWorker *, const SkScreenJob *, GError **) G_G
 /* Frames published so far, as the screen says (untrusted: only good for "does it still change"). */
 guint64 sk_worker_frames (SkWorker *);
 void sk_worker_remove_view (SkWorker *screen, guint number);
+/* SkClipAllow; a view is told before it is linked. */
+void sk_worker_clip_allow (SkWorker *, guint flags);
+/* FALSE: it is gone. */
+gboolean sk_worker_clip_set (SkWorker *, const SkWorkerClip *clip);
 /* Politely, then by force after 2 s. */
 void sk_worker_end (SkWorker *);
 void sk_worker_kill (SkWorker *);
@@ -106,3 +127,5 @@ void sk_worker_emit_ready (SkWorker *, gboolean busy, const char *fingerprint);
 void sk_worker_emit_state (SkWorker *, guint state, guint detail, const char *untrusted_text);
 void sk_worker_emit_died (SkWorker *, const char *why);
 void sk_worker_emit_scale (SkWorker *, guint untrusted_percent);
+void sk_worker_emit_clip (SkWorker *, guint64 untrusted_number, guint untrusted_kind, guint untrusted_bytes,
+                          int take_pipe);

@@ -28,6 +28,7 @@ static const SkColumn columns[] = {
   { "sound", "sound", SK_COLUMN_SWITCH, "SOUND", "音声", TRUE },
   { "watermark", "watermark", SK_COLUMN_SWITCH, "WATERMARK", "透かし", TRUE },
   { "recording", "recording", SK_COLUMN_SWITCH, "RECORDING", "録画", TRUE },
+  { "clipboard", "clipboard", SK_COLUMN_TEXT, "CLIPBOARD", "クリップボード", TRUE },
   { "created", "created", SK_COLUMN_TIME, "CREATED", "作成日時", TRUE },
   { NULL },
 };
@@ -60,6 +61,9 @@ static const SkOption options[] = {
     "画面に利用者名と日時を薄く重ねるかどうか（既定はオフ）", "on,off" },
   { "recording", SK_OPTION_SWITCH, "on|off", "recording", "whether what is shown is kept, encrypted (off)",
     "画面と操作を暗号化して録画するかどうか（既定はオフ）", "on,off" },
+  { "clipboard", SK_OPTION_TEXT, "off|import|export|both", "clipboard",
+    "which ways texts and pictures may be copied, by the rules (both)",
+    "コピーした文章や画像を規則に従って通す方向（既定は both）", "off,import,export,both" },
   { NULL },
 };
 

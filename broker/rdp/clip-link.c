@@ -14,6 +14,7 @@ typedef struct
   guint64 sequence;
   SkClipKind kind;
   GBytes *content;
+  guint wipe_seconds;
 } Order;
 
 static void
@@ -68,7 +69,7 @@ take_set (SkClipLink *l, const SkMessage *m, int fd, GError **error)
   if (!content)
     return FALSE;
   Order *order = g_new0 (Order, 1);
-  *order = (Order){ m->type, 0, m->n[0], kind, content };
+  *order = (Order){ m->type, (guint) m->n[3], m->n[0], kind, content, (guint) m->n[4] };
   push (l, order);
   return TRUE;
 }
@@ -162,6 +163,10 @@ obey (SkClipLink *l, const Order *order)
                    (order->flags & SK_CLIP_ALLOW_SET) != 0);
   else if (!sk_clip_set (&l->clip, order->sequence, order->kind, order->content))
     sk_worker_log (*l->worker, G_LOG_LEVEL_WARNING, "clipboard: a content of the core's is not taken");
+  else
+    sk_clip_limit (
+        &l->clip, order->flags != 0,
+        order->wipe_seconds ? g_get_monotonic_time () + order->wipe_seconds * (gint64) G_USEC_PER_SEC : 0);
 }
 
 static void

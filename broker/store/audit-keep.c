@@ -6,17 +6,13 @@
 const char *const sk_hold_words[] = { "transfer", "user", "matter", NULL };
 const char *const sk_audit_class_words[] = { "transfer", "session", "other", NULL };
 
-#define ROW(member, field_type)                                                                              \
-  {                                                                                                          \
-#member, field_type, G_STRUCT_OFFSET(SkHold, member)                                                     \
-  }
 const SkField sk_hold_fields[] = {
-  ROW (id, SK_FIELD_STRING),
-  { "kind", SK_FIELD_STATE, G_STRUCT_OFFSET (SkHold, kind), sk_hold_words },
-  ROW (name, SK_FIELD_STRING),
-  ROW (reason, SK_FIELD_STRING),
-  ROW (author, SK_FIELD_STRING),
-  ROW (created, SK_FIELD_INT64),
+  ROW (SkHold, id, SK_FIELD_STRING),
+  WORD_ROW (SkHold, kind, sk_hold_words),
+  ROW (SkHold, name, SK_FIELD_STRING),
+  ROW (SkHold, reason, SK_FIELD_STRING),
+  ROW (SkHold, author, SK_FIELD_STRING),
+  ROW (SkHold, created, SK_FIELD_INT64),
   { NULL },
 };
 SK_DEFINE_ROW (SkHold, hold)

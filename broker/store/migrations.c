@@ -170,6 +170,13 @@ const char *const sk_migrations[] = {
   /* 13: what the rules were asked when they decided. 0 days are now what a rule says, not what it does not. */
   "ALTER TABLE transfers ADD COLUMN question TEXT NOT NULL DEFAULT '';"
   "UPDATE transfers SET retention_days = 30 WHERE retention_days = 0;",
+
+  /* 14: the clipboard crosses as transfers do; which ways, a pool says. */
+  "ALTER TABLE pools ADD COLUMN clipboard TEXT NOT NULL DEFAULT 'both';"
+  "ALTER TABLE transfers ADD COLUMN clip INTEGER NOT NULL DEFAULT 0;"
+  "ALTER TABLE transfers ADD COLUMN once INTEGER NOT NULL DEFAULT 0;"
+  "ALTER TABLE transfers ADD COLUMN wipe_seconds INTEGER NOT NULL DEFAULT 0;"
+  "ALTER TABLE transfers ADD COLUMN keep_content INTEGER NOT NULL DEFAULT 0;",
 };
 
 guint

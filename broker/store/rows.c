@@ -35,9 +35,12 @@ const SkField sk_pool_fields[] = {
   ROW (SkPool, sound, SK_FIELD_BOOL),
   ROW (SkPool, watermark, SK_FIELD_BOOL),
   ROW (SkPool, recording, SK_FIELD_BOOL),
+  ROW (SkPool, clipboard, SK_FIELD_STRING),
   ROW (SkPool, created, SK_FIELD_INT64),
   { NULL },
 };
+
+const char *const sk_pool_clipboard_words[] = { "off", "import", "export", "both", NULL };
 
 const SkField sk_vm_fields[] = {
   ROW (SkVm, id, SK_FIELD_STRING),

@@ -58,8 +58,12 @@ typedef struct
   gboolean sound;         /* viewers may hear the guest */
   gboolean watermark;     /* the picture names its user and the time */
   gboolean recording;     /* what is shown and pressed is kept */
+  char *clipboard;        /* which ways it goes: "off", "import", "export", "both" */
   gint64 created;
 } SkPool;
+
+/* What SkPool.clipboard may be; NULL at the end. */
+extern const char *const sk_pool_clipboard_words[];
 
 typedef enum
 {

@@ -49,6 +49,10 @@ typedef struct
   guint retention_days;         /* its content is kept so long after its end */
   gboolean review;              /* somebody is to look at it later */
   char *matter;                 /* the case it belongs to; "" = none */
+  gint64 clip;        /* of a clipboard: the number of what was copied, newer is larger; 0: no clipboard's */
+  gboolean once;      /* ... can be pasted once */
+  guint wipe_seconds; /* ... is wiped after; 0: not */
+  gboolean keep_content; /* ... its content is kept like a file's; else purged once it is over */
   gint64 created;
   gint64 changed;
 } SkTransfer;

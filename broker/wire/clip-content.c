@@ -80,7 +80,7 @@ text_from_wire (const guint8 *wire, gsize length)
 }
 
 static GBytes *
-text_to_wire (const char *text, gsize length)
+text_to_wire (const char *text, gsize length, gboolean crlf)
 {
   if (length == 0 || length > SK_CLIP_TEXT_MAX || !g_utf8_validate_len (text, length, NULL)
       || memchr (text, '\0', length))
@@ -89,7 +89,7 @@ text_to_wire (const char *text, gsize length)
   for (const char *p = text; p < text + length; p = g_utf8_next_char (p))
     {
       const gunichar c = g_utf8_get_char (p);
-      if (c == '\n')
+      if (c == '\n' && crlf)
         sk_write_u16 (out, '\r');
       if (c < 0x10000)
         sk_write_u16 (out, (guint16) c);
@@ -273,13 +273,13 @@ sk_clip_from_wire (SkClipKind kind, const guint8 *untrusted, gsize length)
 }
 
 GBytes *
-sk_clip_to_wire (SkClipKind kind, GBytes *content)
+sk_clip_to_wire (SkClipKind kind, GBytes *content, gboolean crlf)
 {
   if (kind == SK_CLIP_PICTURE)
     return picture_to_wire (content);
   gsize length;
   const char *text = g_bytes_get_data (content, &length);
-  return text_to_wire (text, length);
+  return text_to_wire (text, length, crlf);
 }
 
 gboolean

@@ -28,9 +28,10 @@ gsize sk_clip_wire_max (SkClipKind kind);
  * header, masks or colours, pixels. NULL: malformed (a lone surrogate, an odd byte, too few pixels), empty,
  * or too large. */
 GBytes *sk_clip_from_wire (SkClipKind kind, const guint8 *untrusted, gsize length);
-/* The other way: a text gets CR LF and its NUL, a picture loses the header that only files have. NULL: it is
- * not valid UTF-8 without NUL, not a BMP of 24 bits a pixel as the inspection writes it, or too large. */
-GBytes *sk_clip_to_wire (SkClipKind kind, GBytes *untrusted_content);
+/* The other way: a text gets its NUL and, where the peer wants that, CR LF; a picture loses the header that
+ * only files have. NULL: it is not valid UTF-8 without NUL, not a BMP of 24 bits a pixel as the inspection
+ * writes it, or too large. */
+GBytes *sk_clip_to_wire (SkClipKind kind, GBytes *untrusted_content, gboolean crlf);
 
 /* Whether both show the same: a clipboard that gives back what it was given has often made it anew, with
  * four bytes a pixel instead of three. FALSE also where that is not seen easily. */

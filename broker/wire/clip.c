@@ -248,7 +248,11 @@ take_content (SkClip *c, guint16 flags, SkReader *r)
   g_autoptr (GBytes) content = sk_clip_from_wire (kind, r->data + r->position, length);
   if (!content)
     return FALSE;
-  if (c->may_fetch && !is_echo (c, kind, content))
+  if (is_echo (c, kind, content))
+    return TRUE;
+  /* Something was copied there since: what we gave is not what it has any more. */
+  drop_own (c);
+  if (c->may_fetch)
     c->klass->offer (c->asked_sequence, kind, content, c->data);
   return TRUE;
 }
@@ -264,11 +268,16 @@ ask (SkClip *c, SkClipKind kind, gint64 now)
   c->asked_at = c->fetched_at = now;
 }
 
-gint64
-sk_clip_tick (SkClip *c, gint64 now, gboolean ready)
+static gint64
+earlier (gint64 a, gint64 b)
 {
-  if (c->announce && c->open && c->out.length < SK_CLIP_WAITING_MAX)
-    queue_list (c);
+  return a < 0 ? b : b < 0 ? a : MIN (a, b);
+}
+
+/* Returns µs until the next look at what the peer has. */
+static gint64
+fetch (SkClip *c, gint64 now, gboolean ready)
+{
   if (c->asked && now - c->asked_at < SK_CLIP_ANSWER_US)
     return c->asked_at + SK_CLIP_ANSWER_US - now;
   c->asked = 0;
@@ -284,6 +293,16 @@ sk_clip_tick (SkClip *c, gint64 now, gboolean ready)
   return -1;
 }
 
+gint64
+sk_clip_tick (SkClip *c, gint64 now, gboolean ready)
+{
+  if (c->wipe_at && now >= c->wipe_at)
+    sk_clip_wipe (c);
+  if (c->announce && c->open && c->out.length < SK_CLIP_WAITING_MAX)
+    queue_list (c);
+  return earlier (fetch (c, now, ready), c->wipe_at ? c->wipe_at - now : -1);
+}
+
 /* ---- what we have ---- */
 
 gboolean
@@ -291,10 +310,15 @@ sk_clip_set (SkClip *c, guint64 sequence, SkClipKind kind, GBytes *content)
 {
   g_autoptr (GBytes) wire = NULL;
   if (!c->may_set || (kind != SK_CLIP_TEXT && kind != SK_CLIP_PICTURE)
-      || g_bytes_get_size (content) > sk_clip_content_max (kind) || !(wire = sk_clip_to_wire (kind, content)))
+      || g_bytes_get_size (content) > sk_clip_content_max (kind)
+      || !(wire = sk_clip_to_wire (kind, content, c->server)))
     return FALSE;
   if (sequence != c->own_sequence)
-    drop_own (c);
+    {
+      drop_own (c);
+      c->once = FALSE;
+      c->wipe_at = 0;
+    }
   c->own_sequence = sequence;
   g_clear_pointer (&c->own[kind], g_bytes_unref);
   c->own[kind] = g_bytes_ref (content);
@@ -306,14 +330,24 @@ void
 sk_clip_wipe (SkClip *c)
 {
   drop_own (c);
+  c->once = FALSE;
+  c->wipe_at = 0;
   c->announce = TRUE;
+}
+
+void
+sk_clip_limit (SkClip *c, gboolean once, gint64 wipe_at)
+{
+  c->once |= once;
+  if (wipe_at && (!c->wipe_at || wipe_at < c->wipe_at))
+    c->wipe_at = wipe_at;
 }
 
 static GBytes *
 asked_for (SkClip *c, guint32 format)
 {
   const SkClipKind kind = format == CF_UNICODETEXT ? SK_CLIP_TEXT : format == CF_DIB ? SK_CLIP_PICTURE : 0;
-  return kind && c->own[kind] ? sk_clip_to_wire (kind, c->own[kind]) : NULL;
+  return kind && c->own[kind] ? sk_clip_to_wire (kind, c->own[kind], c->server) : NULL;
 }
 
 static gboolean
@@ -335,6 +369,8 @@ take_request (SkClip *c, SkReader *r)
   const guint8 *data = g_bytes_get_data (wire, &length);
   queue (c, CB_FORMAT_DATA_RESPONSE, CB_RESPONSE_OK, data, length);
   c->out_content = g_queue_peek_tail (&c->out);
+  if (c->once)
+    sk_clip_wipe (c);
   return TRUE;
 }
 

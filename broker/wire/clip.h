@@ -51,7 +51,8 @@ typedef struct
 
   guint64 own_sequence;
   GBytes *own[SK_CLIP_KINDS];
-  gboolean announce;
+  gboolean announce, once;
+  gint64 wipe_at; /* monotonic µs; 0: never */
 
   GQueue out; /* GBytes: whole messages */
   gsize out_at;
@@ -75,6 +76,8 @@ gint64 sk_clip_tick (SkClip *clip, gint64 now, gboolean ready);
  * FALSE: it is not in our form (clip-content.h), and not taken. */
 gboolean sk_clip_set (SkClip *clip, guint64 sequence, SkClipKind kind,
                       GBytes *untrusted_content) G_GNUC_WARN_UNUSED_RESULT;
+/* What it has is given away once, or until then; the stricter of several. 0: without end. */
+void sk_clip_limit (SkClip *clip, gboolean once, gint64 wipe_at);
 /* It has nothing any more. */
 void sk_clip_wipe (SkClip *clip);
 

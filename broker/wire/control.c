@@ -7,7 +7,7 @@
       { SK_CONTROL_PING, "ping", SK_FROM_HOST, "t" }, { SK_CONTROL_PONG, "pong", SK_FROM_PEER, "t" },        \
       { SK_CONTROL_LOG, "log", SK_FROM_PEER, "ys", SK_CONTROL_LOG_MAX },                                     \
       { SK_CONTROL_CLIP_OFFER, "clip-offer", SK_FROM_PEER, "tyu", 0, 1, WORKING },                           \
-      { SK_CONTROL_CLIP_SET, "clip-set", SK_FROM_HOST, "tyu", 0, 1 },                                        \
+      { SK_CONTROL_CLIP_SET, "clip-set", SK_FROM_HOST, "tyuyu", 0, 1 },                                      \
       { SK_CONTROL_CLIP_ALLOW, "clip-allow", SK_FROM_HOST, "y" },                                            \
   {                                                                                                          \
     SK_CONTROL_END, "end", SK_FROM_HOST, ""                                                                  \

@@ -33,7 +33,8 @@ enum
                                  (grows; a  text and a picture of the same have the same), y SkClipKind, u
                                  bytes; fd: a  pipe with that many, to its end */
   SK_CONTROL_CLIP_SET = 8,    /* core: what was released for its peer: t number (grows; the other kind of the
-                                 same    number is added), y SkClipKind, u bytes; fd: sealed memory of that size */
+                                 same    number is added), y SkClipKind, u bytes, y can be pasted once, u seconds
+                              until it is    wiped (0: never); fd: sealed memory of that size */
   SK_CONTROL_CLIP_ALLOW = 10, /* core: y SkClipAllow; without it neither. A view has to know before ATTACH
                                  whether there is a clipboard at all */
 };

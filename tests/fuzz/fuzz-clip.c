@@ -18,7 +18,7 @@ on_offer (guint64 sequence, SkClipKind kind, GBytes *content, gpointer data)
               && !memchr (bytes, '\0', length));
   else
     g_assert (bytes[0] == 'B' && bytes[1] == 'M');
-  g_autoptr (GBytes) wire = sk_clip_to_wire (kind, content);
+  g_autoptr (GBytes) wire = sk_clip_to_wire (kind, content, TRUE);
   g_assert (wire || kind == SK_CLIP_PICTURE);
   g_assert (sk_clip_is_same (kind, content, content));
 }

@@ -81,7 +81,7 @@ new_rules (Crossing *c, GRand *rand)
   write_rules (c, rand, ".", 9);
   write_rules (c, rand, "orgs/town", 1);
   write_rules (c, rand, "orgs/town/sections/tax", 1);
-  if (!sk_transfers_reload_policy (c->transfers, &error))
+  if (!sk_transfers_reload_policy (c->transfers, "root", &error))
     g_error ("%s", error->message);
 }
 

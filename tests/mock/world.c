@@ -245,8 +245,8 @@ world_add_image (World *world, const char *name)
 SkPool
 world_pool (const char *name, guint warm, guint stored, guint maximum)
 {
-  return (SkPool){ (char *) name, "debian", 1024, 1,  "",       warm, stored, maximum,
-                   1280,          800,      30,   "", "border", "",   0 };
+  return (SkPool){ (char *) name, "debian", 1024,  1,     "",    warm,   stored, maximum, 1280, 800, 30, "",
+                   "border",      "",       FALSE, FALSE, FALSE, "both", 0 };
 }
 
 SkIdentity

@@ -74,6 +74,7 @@ fixture_add_pool (Fixture *f, const char *name, const char *group)
   pool->border = g_strdup ("インターネット側");
   pool->home_url = g_strdup ("");
   pool->sound = TRUE;
+  pool->clipboard = g_strdup ("both");
   g_assert_true (sk_manager_put_pool (f->manager, pool, TRUE, NULL));
 }
 

@@ -33,7 +33,7 @@ crossing_start (Crossing *c)
   g_autofree char *database = g_build_filename (c->state, "sekisho.db", NULL);
   g_autoptr (GError) error = NULL;
   if (!(c->store = sk_store_open (database, &error))
-      || !(c->audit = sk_audit_new (c->store, c->state, &error))
+      || !(c->audit = sk_audit_new (c->store, c->state, "town", &error))
       || !(c->quarantine = sk_quarantine_new (c->state, &c->limits, &error))
       || !(c->people = sk_people_new (c->store, "town", &error)))
     g_error ("%s", error->message);
@@ -121,7 +121,7 @@ crossing_set_rules (Crossing *c, const char *rules)
 {
   g_autoptr (GError) error = NULL;
   write_rules (c, rules);
-  if (!sk_transfers_reload_policy (c->transfers, &error))
+  if (!sk_transfers_reload_policy (c->transfers, "root", &error))
     g_error ("%s", error->message);
 }
 

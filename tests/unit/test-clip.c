@@ -166,15 +166,16 @@ static void
 test_wire (void)
 {
   static const guint8 text[] = { 'a', 0, '\r', 0, '\n', 0, 0x44, 0x30, 0, 0 };
-  g_autoptr (GBytes) utf8 = g_bytes_new_static ("a\nい", 5), wire = sk_clip_to_wire (SK_CLIP_TEXT, utf8);
+  g_autoptr (GBytes) utf8 = g_bytes_new_static ("a\nい", 5),
+                     wire = sk_clip_to_wire (SK_CLIP_TEXT, utf8, TRUE);
   g_assert_cmpmem (g_bytes_get_data (wire, NULL), g_bytes_get_size (wire), text, sizeof text);
-  g_autoptr (GBytes) picture = bmp (5, 4, 24, 2), dib = sk_clip_to_wire (SK_CLIP_PICTURE, picture);
+  g_autoptr (GBytes) picture = bmp (5, 4, 24, 2), dib = sk_clip_to_wire (SK_CLIP_PICTURE, picture, TRUE);
   g_assert_cmpmem (g_bytes_get_data (dib, NULL), g_bytes_get_size (dib),
                    (const guint8 *) g_bytes_get_data (picture, NULL) + 14, g_bytes_get_size (picture) - 14);
   g_autoptr (GBytes) deep = bmp (5, 4, 32, 2);
-  g_assert_null (sk_clip_to_wire (SK_CLIP_PICTURE, deep));
-  g_assert_null (sk_clip_to_wire (SK_CLIP_PICTURE, dib));
-  g_assert_null (sk_clip_to_wire (SK_CLIP_TEXT, wire));
+  g_assert_null (sk_clip_to_wire (SK_CLIP_PICTURE, deep, TRUE));
+  g_assert_null (sk_clip_to_wire (SK_CLIP_PICTURE, dib, TRUE));
+  g_assert_null (sk_clip_to_wire (SK_CLIP_TEXT, wire, TRUE));
 }
 
 static GBytes *
@@ -211,7 +212,7 @@ test_text_limit (void)
   g_autoptr (GBytes) most = from_wire (wire, 2 * SK_CLIP_TEXT_MAX);
   g_assert_cmpuint (g_bytes_get_size (most), ==, SK_CLIP_TEXT_MAX);
   g_assert_null (from_wire (wire, 2 * (SK_CLIP_TEXT_MAX + 1)));
-  g_autoptr (GBytes) again = sk_clip_to_wire (SK_CLIP_TEXT, most);
+  g_autoptr (GBytes) again = sk_clip_to_wire (SK_CLIP_TEXT, most, TRUE);
   g_assert_nonnull (again);
 }
 
@@ -219,7 +220,7 @@ test_text_limit (void)
 static void
 test_bad_picture (void)
 {
-  g_autoptr (GBytes) picture = bmp (33, 20, 24, 5), dib = sk_clip_to_wire (SK_CLIP_PICTURE, picture);
+  g_autoptr (GBytes) picture = bmp (33, 20, 24, 5), dib = sk_clip_to_wire (SK_CLIP_PICTURE, picture, TRUE);
   gsize length;
   const guint8 *good = g_bytes_get_data (dib, &length);
   for (gsize n = 0; n < length; n++)
@@ -368,6 +369,33 @@ test_malformed (Fixture *f, gconstpointer data)
   send (clip, FORMAT_LIST, 0, list, sizeof list, TRUE);
 }
 
+/* By the rules a content is given away once, or for a while. */
+static void
+test_limits (Fixture *f, gconstpointer data)
+{
+  const guint32 format = GUINT32_TO_LE (13);
+  SkClip *clip = &f->client.clip;
+  talk (f);
+  set_text (clip, 1, "once");
+  sk_clip_limit (clip, TRUE, 0);
+  talk (f);
+  assert_text (&f->server, "once");
+  g_assert_null (clip->own[SK_CLIP_TEXT]);
+  send (clip, DATA_REQUEST, 0, &format, sizeof format, TRUE);
+  SkClipChunk chunk;
+  g_assert_true (sk_clip_next_chunk (clip, &chunk));
+  g_assert_cmpuint (chunk.data[2], ==, 2); /* CB_RESPONSE_FAIL */
+  drain (clip, 0);
+  set_text (clip, 2, "for a second");
+  sk_clip_limit (clip, FALSE, f->now + SECOND);
+  g_assert_cmpint (sk_clip_tick (clip, f->now, TRUE), ==, SECOND);
+  g_assert_nonnull (clip->own[SK_CLIP_TEXT]);
+  drain (clip, 0);
+  g_assert_cmpint (sk_clip_tick (clip, f->now + SECOND, TRUE), ==, -1);
+  g_assert_null (clip->own[SK_CLIP_TEXT]);
+  g_assert_cmpuint (drain (clip, FORMAT_LIST), ==, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -381,6 +409,7 @@ main (int argc, char **argv)
   ADD ("flood", test_flood);
   ADD ("patience", test_patience);
   ADD ("malformed", test_malformed);
+  ADD ("limits", test_limits);
   g_test_add_func ("/clip/wire", test_wire);
   g_test_add_func ("/clip/bad-text", test_bad_text);
   g_test_add_func ("/clip/text-limit", test_text_limit);

@@ -25,7 +25,7 @@ open_all (Fixture *f)
   g_autofree char *database = g_build_filename (f->dir, "sekisho.db", NULL);
   f->store = sk_store_open (database, &error);
   g_assert_no_error (error);
-  f->audit = sk_audit_new (f->store, f->dir, &error);
+  f->audit = sk_audit_new (f->store, f->dir, "home", &error);
   f->quarantine = sk_quarantine_new (f->dir, &small, &error);
   f->people = sk_people_new (f->store, "home", &error);
   const SkTransfersParts parts = { .store = f->store,

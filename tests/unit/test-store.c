@@ -60,10 +60,25 @@ new_image (const char *id)
 static SkPool *
 new_pool (const char *name, const char *image)
 {
-  SkPool row = {
-    (char *) name,      (char *) image,           1024, 2,    "sk-internet", 2, 1, 8, 1280, 800, 60, "staff",
-    "インターネット側", "https://例え.jp/?q='\"", TRUE, TRUE, TRUE,          9
-  };
+  SkPool row = { (char *) name,
+                 (char *) image,
+                 1024,
+                 2,
+                 "sk-internet",
+                 2,
+                 1,
+                 8,
+                 1280,
+                 800,
+                 60,
+                 "staff",
+                 "インターネット側",
+                 "https://例え.jp/?q='\"",
+                 TRUE,
+                 TRUE,
+                 TRUE,
+                 "export",
+                 9 };
   return sk_pool_copy (&row);
 }
 
