@@ -53,6 +53,7 @@ struct _Box
 static char *guest, *listen_on, *user, *password, *size, *text, *watermark;
 static char *workers = (char *) SK_WORKER_DIR;
 static gboolean keep, verbose, no_border, fixed, sound, clipboard;
+static char *crossing;
 static gint layout = 0x411;
 static guint width = 1920, height = 1080;
 
@@ -69,6 +70,8 @@ static const GOptionEntry options[] = {
   { "fixed", 0, 0, G_OPTION_ARG_NONE, &fixed, "The guest keeps its size", NULL },
   { "sound", 0, 0, G_OPTION_ARG_NONE, &sound, "Viewers may hear the guest", NULL },
   { "clipboard", 0, 0, G_OPTION_ARG_NONE, &clipboard, "Copies what either side copies, unseen", NULL },
+  { "crossing", 0, 0, G_OPTION_ARG_FILENAME, &crossing,
+    "... as transfers, by the rules in DIR/policies; SIGUSR1 approves", "DIR" },
   { "keep", 0, 0, G_OPTION_ARG_NONE, &keep, "Stay when the last viewer leaves", NULL },
   { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Say what happens", NULL },
   { "workers", 0, 0, G_OPTION_ARG_FILENAME, &workers, "Folder of sekisho-screen and sekisho-view", "DIR" },
@@ -202,31 +205,19 @@ static void
 allow_clipboard (Worker *w)
 {
   const SkMessage allow = { .type = SK_CONTROL_CLIP_ALLOW, .n = { SK_CLIP_ALLOW_OFFER | SK_CLIP_ALLOW_SET } };
-  if (clipboard)
+  if (clipboard || crossing)
     tell (w, &allow, NULL);
 }
 
-/* What a relay without any inspection does: the least that a clipboard can take. */
 static void
-on_clip_offer (Worker *w, const SkMessage *m, int untrusted_pipe)
+on_clip_set (gboolean to_screen, const SkMessage *m, int fd, gpointer data)
 {
-  static guint64 number;
-  g_autoptr (GError) error = NULL;
-  Box *b = w->box;
-  sk_autofd int memory = sk_box_clip_take (untrusted_pipe, (gsize) m->n[2], &error);
-  if (memory < 0)
-    {
-      sk_warn (NULL, "clipboard: %s", error->message);
-      return;
-    }
-  const SkMessage set = { .type = SK_CONTROL_CLIP_SET, .n = { ++number, m->n[1], m->n[2] } };
-  g_print ("rdp-box: clipboard from %s %u kind %u bytes %u\n", w->is_screen ? "screen" : "view", w->number,
-           (guint) m->n[1], (guint) m->n[2]);
-  if (!w->is_screen)
-    tell (b->screen, &set, &memory);
-  for (guint i = 0; w->is_screen && i < b->views->len; i++)
+  Box *b = data;
+  if (to_screen)
+    tell (b->screen, m, &fd);
+  for (guint i = 0; !to_screen && i < b->views->len; i++)
     if (((Worker *) b->views->pdata[i])->in_use)
-      tell (b->views->pdata[i], &set, &memory);
+      tell (b->views->pdata[i], m, &fd);
 }
 
 static void
@@ -312,7 +303,7 @@ on_control (gint fd, GIOCondition condition, gpointer data)
   else if (!w->is_screen && m.type == SK_VIEW_SCALE)
     g_print ("rdp-box: view %u scale %u\n", w->number, (guint) m.n[0]);
   else if (m.type == SK_CONTROL_CLIP_OFFER)
-    on_clip_offer (w, &m, fds[0]);
+    sk_box_clip_offer (w->is_screen, &m, sk_steal_fd (&fds[0]));
   else if (m.type == SK_CONTROL_LOG && !verbose)
     sk_notice (NULL, "%s %u: %s", w->is_screen ? "screen" : "view", w->number, m.s[0]);
   for (guint i = 0; i < m.spec->n_fds; i++)
@@ -434,6 +425,11 @@ main (int argc, char **argv)
   b.views = g_ptr_array_new ();
   g_unix_signal_add (SIGTERM, on_signal, &b);
   g_unix_signal_add (SIGINT, on_signal, &b);
+  if (!sk_box_clip_start (crossing, on_clip_set, &b, &error))
+    {
+      g_printerr ("rdp-box: %s\n", error->message);
+      return 69;
+    }
   b.screen = start_worker (&b, TRUE);
   start_view (&b);
   g_unix_fd_add (listening, G_IO_IN, on_viewer, &b);
@@ -441,6 +437,7 @@ main (int argc, char **argv)
     g_main_loop_run (b.loop);
   end_worker (b.screen);
   g_ptr_array_foreach (b.views, (GFunc) (void (*) (void)) end_worker, NULL);
+  sk_box_clip_end ();
   rmdir (b.folder);
   return b.status;
 }
