@@ -8,7 +8,8 @@ static const char *const static_channels[] = {
   "drdynvc", /* dynamic channels: the only one that is always taken */
   "rdpsnd",  /* sound from the guest: taken where the pool allows it */
   "rdpdr",   /* drives, printers, ports, smart cards */
-  "cliprdr", "rail",    "rail_wi", "rail_ri", "encomsp", "remdesk", "rdp2tcp", "xrdpapi", "snddbg",
+  "cliprdr", /* texts and pictures: taken where the core allows it */
+  "rail",    "rail_wi", "rail_ri", "encomsp", "remdesk", "rdp2tcp", "xrdpapi", "snddbg",
   "seamrdp", "rdpinpt", "tsvctkt", "TSMF",    "urbdrc",  "audin",   "printer", "drive",   "scard",
 };
 
