@@ -1,5 +1,6 @@
 /* Between app.c (what happens), app-bus.c (the session bus) and app-files.c (files, both ways). */
 #pragma once
+#include "desktop/clipboard.h"
 #include "desktop/desktop.h"
 #include "desktop/receiver.h"
 #include "desktop/send-dialog.h"
@@ -18,12 +19,13 @@ typedef struct
   SkLink *link;
   SkRdpClient *client;
   SkWindow *window;
-  gboolean resident;  /* stays after the window is closed */
-  gboolean open;      /* the window is shown */
-  gboolean connected; /* the client has a stream */
-  gboolean alive;     /* ... and showed a picture */
-  gboolean muted;     /* the user wants no sound; for as long as this program runs */
-  gboolean ending;    /* the user asked to end the session: close the window then */
+  SkDesktopClip *clip; /* as long as the window */
+  gboolean resident;   /* stays after the window is closed */
+  gboolean open;       /* the window is shown */
+  gboolean connected;  /* the client has a stream */
+  gboolean alive;      /* ... and showed a picture */
+  gboolean muted;      /* the user wants no sound; for as long as this program runs */
+  gboolean ending;     /* the user asked to end the session: close the window then */
   guint notice_serial;
   int room_width, room_height, room_scale;
   int asked_width, asked_height;

@@ -54,6 +54,8 @@ drop_client (App *app)
 {
   if (app->window)
     sk_picture_set_client (sk_window_get_picture (app->window), NULL);
+  if (app->clip)
+    sk_desktop_clip_set_client (app->clip, NULL);
   g_clear_pointer (&app->client, sk_rdp_client_free);
   app->connected = app->alive = FALSE;
   app->asked_width = app->asked_height = 0;
@@ -75,6 +77,7 @@ connect_client (App *app, SkRdpTarget *target)
     }
   target->scale_percent = app->asked_scale = sk_large_text_percent (app->large_text, scale);
   target->player = sk_early_player (app->options);
+  target->clipboard = TRUE;
   sk_picture_expect_first (sk_window_get_picture (app->window));
   app->connected = sk_rdp_client_connect (app->client, target, NULL);
   if (!app->connected)
@@ -122,6 +125,7 @@ on_alive (App *app)
 {
   app->alive = TRUE;
   sk_picture_set_client (sk_window_get_picture (app->window), app->client);
+  sk_desktop_clip_set_client (app->clip, app->client);
 }
 
 static void
@@ -141,6 +145,7 @@ look_at_client (App *app)
   pointer = g_new (SkPointer, 1);
   if (sk_rdp_client_take_pointer (app->client, pointer))
     sk_picture_set_pointer (sk_window_get_picture (app->window), pointer);
+  sk_desktop_clip_look (app->clip);
   app_follow_room (app);
   sk_picture_update (sk_window_get_picture (app->window));
 }
@@ -388,6 +393,7 @@ make_window (App *app)
   if (app->window)
     return;
   app->window = sk_window_new (app->pixels, &wished, &actions, app);
+  app->clip = sk_desktop_clip_new (sk_window_get_gtk (app->window));
   sk_window_set_large_text (app->window, app->large_text);
 }
 
@@ -488,6 +494,7 @@ app_clear (App *app)
   g_clear_pointer (&app->link, sk_link_free);
   drop_client (app);
   g_clear_object (&app->large_text_file);
+  g_clear_pointer (&app->clip, sk_desktop_clip_free);
   g_clear_pointer (&app->window, sk_window_free);
   g_source_destroy (app->wake);
   g_source_unref (app->wake);

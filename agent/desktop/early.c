@@ -51,6 +51,7 @@ connect_direct (SkEarly *early, const SkOptions *options, SkWindowState wished)
                          .width = wished.width,
                          .height = wished.height,
                          .scale_percent = early->scale_percent,
+                         .clipboard = TRUE,
                          .player = early->player };
   if (target.fd >= 0)
     early->connected = sk_rdp_client_connect (early->client, &target, &error);

@@ -97,6 +97,36 @@ sk_rdp_client_take_pointer (SkRdpClient *client, SkPointer *ret_pointer)
   return changed;
 }
 
+/* -- the clipboard -------------------------------------------------------------------------------------- */
+
+void
+sk_rdp_client_set_clip (SkRdpClient *client, SkClipKind kind, GBytes *content)
+{
+  g_mutex_lock (&client->mutex);
+  g_clear_pointer (&client->clip_out, g_bytes_unref);
+  client->clip_out = content ? g_bytes_ref (content) : NULL;
+  client->clip_out_kind = kind;
+  client->clip_changed = TRUE;
+  g_mutex_unlock (&client->mutex);
+  eventfd_write (client->wake_fd, 1);
+}
+
+GBytes *
+sk_rdp_client_take_clip (SkRdpClient *client, SkClipKind *ret_kind, guint64 *ret_number)
+{
+  static const SkClipKind kinds[] = { SK_CLIP_TEXT, SK_CLIP_PICTURE };
+  GBytes *taken = NULL;
+  g_mutex_lock (&client->mutex);
+  for (guint i = 0; i < G_N_ELEMENTS (kinds) && !taken; i++)
+    {
+      taken = g_steal_pointer (&client->clip_in[kinds[i]]);
+      *ret_kind = kinds[i];
+      *ret_number = client->clip_number[kinds[i]];
+    }
+  g_mutex_unlock (&client->mutex);
+  return taken;
+}
+
 /* -- the thread's life ---------------------------------------------------------------------------------- */
 
 gboolean
@@ -228,6 +258,9 @@ sk_rdp_client_free (SkRdpClient *client)
   g_free ((char *) client->target.fingerprint);
   g_clear_error (&client->error);
   g_array_unref (client->queue);
+  g_clear_pointer (&client->clip_out, g_bytes_unref);
+  for (guint i = 0; i < SK_CLIP_KINDS; i++)
+    g_clear_pointer (&client->clip_in[i], g_bytes_unref);
   sk_pixels_unref (client->pixels);
   g_mutex_clear (&client->mutex);
   g_mutex_clear (&client->notify_mutex);

@@ -6,10 +6,11 @@
  * connect to, so that this costs nothing while the broker makes a ticket.
  *
  * Trust: the peer is a view, which is only a little better than the guest. The certificate must be exactly
- * the one named by the ticket; no channel exists but display control and sound; no orders, caches,
- * redirection, or files. */
+ * the one named by the ticket; no channel exists but display control, sound and the clipboard; no orders,
+ * caches, redirection, or files. */
 #pragma once
 #include "desktop/pixels.h"
+#include "wire/clip-content.h"
 #include <gio/gio.h>
 
 typedef struct _SkRdpClient SkRdpClient;
@@ -36,6 +37,7 @@ typedef struct
   const char *user, *password; /* benches only: of a server that is not ours; static */
   int width, height;           /* pixels wanted for the picture */
   int scale_percent;           /* 100 to 500: what the guest should enlarge by */
+  gboolean clipboard;          /* texts and pictures are copied both ways, as far as the broker lets them */
   const char *player;          /* program that plays sound (player.c); NULL: no sound is asked for; static */
 } SkRdpTarget;
 
@@ -63,6 +65,13 @@ gboolean sk_rdp_client_can_resize (SkRdpClient *client);
 
 /* From any thread: what arrives is not played. */
 void sk_rdp_client_set_muted (SkRdpClient *client, gboolean muted);
+
+/* The clipboard, from any thread; contents in the form of wire/clip-content.h. What was copied here is
+ * announced from now on; NULL: nothing that could be. */
+void sk_rdp_client_set_clip (SkRdpClient *client, SkClipKind kind, GBytes *content);
+/* What came from the other side since the last call, one at a time; NULL: nothing. What has the same number
+ * belongs together. */
+GBytes *sk_rdp_client_take_clip (SkRdpClient *client, SkClipKind *ret_kind, guint64 *ret_number);
 
 /* Input. At most SK_RDP_QUEUE_MAX wait for a peer that does not read; then new ones are dropped. */
 #define SK_RDP_QUEUE_MAX 4096

@@ -139,7 +139,7 @@ on_pre_connect (freerdp *instance)
 }
 
 /* The library would load what its settings ask for and more; we load the one we want, by name, and add sound
- * without a plug-in. */
+ * and clipboard without a plug-in. */
 static BOOL
 on_load_channels (freerdp *instance)
 {
@@ -158,7 +158,7 @@ on_load_channels (freerdp *instance)
          && freerdp_channels_client_load_ex (context->channels, context->settings, entry.ex,
                                              context->settings)
                 == 0
-         && sk_rdp_sound_install (instance);
+         && sk_rdp_sound_install (instance) && sk_rdp_clip_install (instance);
 }
 
 static BOOL
@@ -264,10 +264,12 @@ sk_rdp_context_free (rdpContext *context)
 {
   BYTE *unused = sk_rdp_context_of (context)->gdi_memory;
   SkRdpSound *sound = sk_rdp_context_of (context)->sound;
+  SkRdpClip *clip = sk_rdp_context_of (context)->clip;
   /* A connection that was made has freed and cleared them. */
   freerdp_client_codecs_free (context->codecs);
   context->codecs = NULL;
   freerdp_client_context_free (context);
   sk_rdp_sound_free (sound);
+  sk_rdp_clip_free (clip);
   winpr_aligned_free (unused);
 }

@@ -212,7 +212,8 @@ sk_rdp_pump (freerdp *instance)
     {
       HANDLE handles[HANDLES_MAX] = { wake };
       DWORD n = freerdp_get_event_handles (context, handles + 1, HANDLES_MAX - 1);
-      if (n == 0 || WaitForMultipleObjects (n + 1, handles, FALSE, INFINITE) == WAIT_FAILED)
+      const DWORD wait = self->clip ? sk_rdp_clip_turn (self->clip) : INFINITE;
+      if (n == 0 || WaitForMultipleObjects (n + 1, handles, FALSE, wait) == WAIT_FAILED)
         {
           in_order = FALSE;
           break;

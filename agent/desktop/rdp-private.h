@@ -1,5 +1,6 @@
 /* Between rdp-backend.c (a connection's life), rdp-connect.c (its context), rdp-settings.c (what is offered),
- * rdp-gdi.c (pictures, pointers), rdp-sound.c and rdp-input.c (sending). Everything here is the RDP thread's.
+ * rdp-gdi.c (pictures, pointers), rdp-sound.c, rdp-clip.c and rdp-input.c (sending). Everything here is the
+ * RDP thread's.
  */
 #pragma once
 #include "desktop/rdp-shared.h"
@@ -9,6 +10,7 @@
 #include <freerdp/input.h>
 
 typedef struct _SkRdpSound SkRdpSound;
+typedef struct _SkRdpClip SkRdpClip;
 
 typedef struct
 {
@@ -27,6 +29,7 @@ typedef struct
   DispClientContext *disp;
   SkRdpCommand wanted_size; /* kept until display control is there */
   SkRdpSound *sound;        /* NULL: not wanted */
+  SkRdpClip *clip;          /* NULL: not wanted */
 } SkRdpContext;
 
 static inline SkRdpContext *
@@ -44,6 +47,12 @@ gboolean sk_rdp_apply_target (const SkRdpTarget *target, rdpSettings *settings);
 /* In LoadChannels: asks for the channel, if the target names a player. */
 gboolean sk_rdp_sound_install (freerdp *instance);
 void sk_rdp_sound_free (SkRdpSound *sound);
+
+/* In LoadChannels: asks for the channel, if the target wants a clipboard. */
+gboolean sk_rdp_clip_install (freerdp *instance);
+void sk_rdp_clip_free (SkRdpClip *clip);
+/* Does what is due; ms until the next time, INFINITE: none. */
+DWORD sk_rdp_clip_turn (SkRdpClip *clip);
 
 /* In PostConnect. */
 gboolean sk_rdp_start_drawing (freerdp *instance);

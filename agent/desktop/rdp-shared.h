@@ -53,6 +53,11 @@ struct _SkRdpClient
   GArray *queue; /* SkRdpCommand */
   SkPointer pointer;
   gboolean pointer_changed;
+  GBytes *clip_in[SK_CLIP_KINDS]; /* from the other side, not taken yet */
+  guint64 clip_number[SK_CLIP_KINDS];
+  GBytes *clip_out; /* copied here, not announced yet; NULL with clip_changed: nothing */
+  SkClipKind clip_out_kind;
+  gboolean clip_changed;
 
   int can_resize; /* atomic */
   int muted;      /* atomic */

@@ -9,8 +9,8 @@ static const char *const static_channels[] = {
   "rdpsnd",  /* sound from the guest: taken where the pool allows it */
   "rdpdr",   /* drives, printers, ports, smart cards */
   "cliprdr", /* texts and pictures: taken where the core allows it */
-  "rail",    "rail_wi", "rail_ri", "encomsp", "remdesk", "rdp2tcp", "xrdpapi", "snddbg",
-  "seamrdp", "rdpinpt", "tsvctkt", "TSMF",    "urbdrc",  "audin",   "printer", "drive",   "scard",
+  "rail",    "rail_wi", "rail_ri", "encomsp", "remdesk", "rdp2tcp", "xrdpapi", "snddbg", "seamrdp",
+  "rdpinpt", "tsvctkt", "TSMF",    "urbdrc",  "audin",   "printer", "drive",   "scard",
 };
 
 /* Dynamic ones ([MS-RDPEDYC]), opened by name. */
