@@ -12,7 +12,7 @@
 
 struct _SkSendDialog
 {
-  char *socket;
+  char *socket, *matter;
   SkSendDialogClosed closed;
   gpointer data;
   GPtrArray *paths; /* char * */
@@ -276,8 +276,8 @@ on_send (GtkWidget *widget, gpointer data)
   if (!gathering)
     return;
   set_sending (self, TRUE);
-  self->send = sk_send_new (self->socket, gathering, gtk_editable_get_text (GTK_EDITABLE (self->reason)), 0,
-                            on_notify, self);
+  self->send = sk_send_new_in (self->socket, gathering, gtk_editable_get_text (GTK_EDITABLE (self->reason)),
+                               self->matter, 0, on_notify, self);
 }
 
 /* -- closing --------------------------------------------------------------------------------------------- */
@@ -469,6 +469,13 @@ sk_send_dialog_new (GtkWindow *parent, const char *socket, const char *reason, S
 }
 
 void
+sk_send_dialog_set_matter (SkSendDialog *self, const char *matter)
+{
+  g_free (self->matter);
+  self->matter = g_strdup (matter);
+}
+
+void
 sk_send_dialog_present (SkSendDialog *self)
 {
   gtk_window_present (self->window);
@@ -491,5 +498,6 @@ sk_send_dialog_free (SkSendDialog *self)
   gtk_window_destroy (self->window);
   g_ptr_array_unref (self->paths);
   g_free (self->socket);
+  g_free (self->matter);
   g_free (self);
 }

@@ -10,6 +10,8 @@ typedef void (*SkSendDialogClosed) (SkSendDialog *dialog, gpointer data);
 /* parent, socket, reason: nullable. */
 SkSendDialog *sk_send_dialog_new (GtkWindow *parent, const char *socket, const char *reason,
                                   SkSendDialogClosed closed, gpointer data);
+/* What is sent belongs to it: number or title; NULL: to none. */
+void sk_send_dialog_set_matter (SkSendDialog *dialog, const char *matter);
 /* More files (char *); ones that cannot be sent are said so. Nothing while it is sending. */
 void sk_send_dialog_add (SkSendDialog *dialog, GPtrArray *paths);
 void sk_send_dialog_present (SkSendDialog *dialog);

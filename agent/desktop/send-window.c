@@ -36,6 +36,7 @@ sk_desktop_send (const SkOptions *options)
     return sk_command_send (options);
   alone.loop = g_main_loop_new (NULL, FALSE);
   alone.dialog = sk_send_dialog_new (NULL, options->socket, options->reason, on_closed, &alone);
+  sk_send_dialog_set_matter (alone.dialog, options->matter);
   if (options->files)
     sk_send_dialog_add (alone.dialog, options->files);
   g_unix_signal_add (SIGTERM, on_signal, &alone);
