@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "core/matters.h"
 #include "core/transfer-private.h"
+#include "store/store-private.h"
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -741,6 +742,74 @@ test_preview_is_for_deciders (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count_audit (f, ID, "transfer.previewed", NULL), ==, 0);
 }
 
+/* -- what was said and decided before there were matters ----------------------------------------------------
+ */
+
+/* The step that made matters: by what it makes, as its number is another one in another tree. */
+static guint
+step_of_matters (void)
+{
+  guint step = 0;
+  while (!strstr (sk_migrations[step], "CREATE TABLE matters"))
+    step++;
+  return step;
+}
+
+static void
+test_older_rows (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "older.db", NULL);
+  g_autoptr (GError) error = NULL;
+  sqlite3 *db = NULL;
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_true (sk_migrate (db, step_of_matters (), &error));
+  g_assert_cmpint (
+      sqlite3_exec (
+          db,
+          "INSERT INTO transfers (id, state, direction, kind, user, uid, section, organisation, channel,"
+          " session, vm, offer, purpose, count, bytes, policy, rule, profile, code, en, ja, stages, stage,"
+          " stage_since, due, retention_days, review, matter, created, changed) VALUES ('t', 'receiving',"
+          " 'export', 'file', 'sato', 1, '', '', 'desk', '', '', '', '', 1, 1, '', '', '', '', '', '', '',"
+          " 0, 0, 0, 0, 0, '', 1, 1);"
+          "INSERT INTO comments VALUES ('c', 't', 'sato', 'said', 7);"
+          "INSERT INTO decisions VALUES ('d', 't', 0, 'suzuki', 'approve', 'yes', 8);",
+          NULL, NULL, NULL),
+      ==, SQLITE_OK);
+  sqlite3_close (db);
+  g_autoptr (SkStore) store = sk_store_open (path, &error);
+  g_assert_no_error (error);
+  g_autoptr (GPtrArray) comments = sk_store_comments (store, "t", &error);
+  g_autoptr (GPtrArray) decisions = sk_store_decisions (store, "t", &error);
+  g_autoptr (SkTransfer) row = sk_store_transfer (store, "t", &error);
+  g_assert_no_error (error);
+  const SkComment *comment = comments->pdata[0];
+  g_assert_cmpstr (comment->text, ==, "said");
+  g_assert_cmpint (comment->created, ==, 7);
+  g_assert_cmpstr (comment->matter, ==, "");
+  g_assert_cmpstr (((SkDecision *) decisions->pdata[0])->in_place_of, ==, "");
+  g_assert_cmpint (row->escalated, ==, 0);
+}
+
+/* Numbers go on where they were, past four digits too, and begin anew with the year. */
+static void
+test_matter_numbers (Fixture *f, gconstpointer data)
+{
+  const SkIdentity sato = person ("sato");
+  g_autoptr (GError) error = NULL;
+  static const char *const ids[] = { "2029-0099", "2030-9999", "2030-10000" };
+  for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      const SkMatter row = { (char *) ids[i], "t", "", "town", "x", SK_MATTER_OPEN, 1, 1 };
+      g_assert_true (sk_store_put_matter (f->store, &row, &error));
+    }
+  g_autoptr (SkMatter) next = sk_matters_open (f->transfers, &sato, "次", &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (next->id, ==, "2030-10001");
+  pass (f, 300 * DAY);
+  g_autoptr (SkMatter) new_year = sk_matters_open (f->transfers, &sato, "新年", &error);
+  g_assert_cmpstr (new_year->id, ==, "2031-0001");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -762,5 +831,7 @@ main (int argc, char **argv)
   ADD ("matter-is-carried-on", test_matter_is_carried_on);
   ADD ("matter-of-one", test_matter_of_one);
   ADD ("preview-is-for-deciders", test_preview_is_for_deciders);
+  ADD ("older-rows", test_older_rows);
+  ADD ("matter-numbers", test_matter_numbers);
   return g_test_run ();
 }
