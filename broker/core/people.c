@@ -17,6 +17,9 @@ struct _SkPeople
   GHashTable *by_user; /* user -> GPtrArray of borrowed SkPerson */
   GHashTable *groups;  /* user -> GStrv, as of asked_at */
   gint64 asked_at;     /* monotonic */
+  char *member_group;  /* whose members were looked up last */
+  GPtrArray *members;  /* names */
+  gint64 members_at;   /* monotonic */
 };
 
 /* A queue of thousands asks for the same few people thousands of times. */
@@ -77,6 +80,8 @@ sk_people_free (SkPeople *self)
   g_clear_pointer (&self->delegations, g_ptr_array_unref);
   g_free (self->home);
   g_clear_pointer (&self->groups, g_hash_table_unref);
+  g_free (self->member_group);
+  g_clear_pointer (&self->members, g_ptr_array_unref);
   g_free (self);
 }
 
@@ -264,12 +269,39 @@ sk_people_matches (SkPeople *self, const char *user, const char *whom, const cha
   return sk_people_matches_except (self, user, whom, organisation, section, now, NULL, ret_for);
 }
 
-static void
-expand_group (const char *name, GHashTable *names)
+/* By the group's own list, and those whose first group it is. */
+static GPtrArray *
+find_members (const char *name)
 {
+  GPtrArray *members = g_ptr_array_new_with_free_func (g_free);
   struct group *group = getgrnam (name);
+  const gid_t gid = group ? group->gr_gid : 0;
   for (char **member = group ? group->gr_mem : NULL; member && *member; member++)
-    g_hash_table_add (names, g_strdup (*member));
+    g_ptr_array_add (members, g_strdup (*member));
+  if (!group)
+    return members;
+  setpwent ();
+  for (struct passwd *entry = getpwent (); entry; entry = getpwent ())
+    if (entry->pw_gid == gid)
+      g_ptr_array_add (members, g_strdup (entry->pw_name));
+  endpwent ();
+  return members;
+}
+
+static void
+expand_group (SkPeople *self, const char *name, GHashTable *names)
+{
+  const gint64 now = g_get_monotonic_time ();
+  if (g_strcmp0 (self->member_group, name) != 0 || now - self->members_at > GROUPS_US)
+    {
+      g_free (self->member_group);
+      g_clear_pointer (&self->members, g_ptr_array_unref);
+      self->member_group = g_strdup (name);
+      self->members = find_members (name);
+      self->members_at = now;
+    }
+  for (guint i = 0; i < self->members->len; i++)
+    g_hash_table_add (names, g_strdup (self->members->pdata[i]));
 }
 
 void
@@ -280,7 +312,7 @@ sk_people_expand_holders (SkPeople *self, const char *whom, const char *organisa
   if (g_str_has_prefix (whom, "user:"))
     g_hash_table_add (names, g_strdup (whom + strlen ("user:")));
   else if (g_str_has_prefix (whom, "group:"))
-    expand_group (whom + strlen ("group:"), names);
+    expand_group (self, whom + strlen ("group:"), names);
   for (guint i = 0; role && i < self->people->len; i++)
     {
       const SkPerson *person = self->people->pdata[i];

@@ -476,6 +476,16 @@ test_deputy_of_the_sender (Fixture *f, gconstpointer data)
   approve (f, "mori", ID);
 }
 
+/* Everybody's first group has them as members, though its own list does not name them. */
+static void
+test_group (Fixture *f, gconstpointer data)
+{
+  hold (f, ID, "sato", "[" STAGE ("\"group:daemon\"", ALL, "") "]", 0);
+  WHO (ID, "daemon");
+  approve (f, "daemon", ID);
+  g_assert_cmpint (state_of (f, ID), ==, SK_TRANSFER_APPROVED);
+}
+
 /* -- roles change hands -------------------------------------------------------------------------------------
  */
 
@@ -823,6 +833,7 @@ main (int argc, char **argv)
   ADD ("deputy-by-date", test_deputy_by_date);
   ADD ("one-place-one-voice", test_one_place_one_voice);
   ADD ("deputy-of-the-sender", test_deputy_of_the_sender);
+  ADD ("group", test_group);
   ADD ("hand-over", test_hand_over);
   ADD ("hand-over-of-all", test_hand_over_of_all);
   ADD ("last-one-missing-leaves", test_last_one_missing_leaves);
