@@ -23,6 +23,8 @@ gboolean
 sk_trail_add (SkCore *core, const SkTrailRow *row, GError **error)
 {
   g_autoptr (JsonObject) details = row->details ? row->details : json_object_new ();
+  if (!core->parts.audit)
+    return TRUE;
   g_autoptr (JsonNode) node = json_node_init_object (json_node_alloc (), details);
   g_autofree char *text = json_to_string (node, FALSE);
   const char *organisation = row->user && core->parts.people
@@ -33,7 +35,7 @@ sk_trail_add (SkCore *core, const SkTrailRow *row, GError **error)
                                .action = row->action,
                                .object = row->object,
                                .details = text };
-  return !core->parts.audit || sk_audit_append (core->parts.audit, &event, error);
+  return sk_audit_append (core->parts.audit, &event, error);
 }
 
 gboolean
