@@ -87,7 +87,8 @@ sk_transfers_submit (SkTransfers *self, const SkIdentity *who, const SkSession *
   if (!t)
     return NULL;
   char *id = g_strdup (t->row->id);
-  if (sk_live_transfer_plan (t))
+  sk_live_transfer_foresee (t);
+  if (t->row->state == SK_TRANSFER_RECEIVING)
     keep (t, content);
   return id;
 }

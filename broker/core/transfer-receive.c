@@ -115,7 +115,12 @@ begin_inspection (SkLiveTransfer *t, GError **error)
     }
   change.next->state = SK_TRANSFER_QUARANTINED;
   if (t->owner->inspections < t->owner->parts.inspections && g_queue_is_empty (&t->owner->waiting))
-    change.then = SK_TRANSFER_INSPECTING;
+    {
+      /* As begin() does it: the profile is in the row before anything is inspected by it. */
+      g_autofree char *profile = sk_live_transfer_profile (t);
+      sk_set_text (&change.next->profile, profile);
+      change.then = SK_TRANSFER_INSPECTING;
+    }
   return sk_live_transfer_change (t, &change, error);
 }
 
