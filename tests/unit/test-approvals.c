@@ -184,6 +184,7 @@ put_held (Fixture *f, const char *id, const char *user, SkCross direction, const
   sk_set_text (&row->user, user);
   sk_set_text (&row->organisation, "town");
   sk_set_text (&row->section, sk_people_section (f->people, user, f->time.now));
+  row->retention_days = SK_POLICY_RETENTION_DAYS_DEFAULT;
   sk_set_text (&row->stages, stages);
   row->uid = 1;
   row->direction = direction;
