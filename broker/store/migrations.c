@@ -167,7 +167,8 @@ const char *const sk_migrations[] = {
   "CREATE TABLE audit_positions (sink TEXT NOT NULL, organisation TEXT NOT NULL, seq INTEGER NOT NULL,"
   "  PRIMARY KEY (sink, organisation));",
 
-  /* 13: what the rules were asked when they decided. 0 days are now what a rule says, not what it does not. */
+  /* 13: what the rules were asked when they decided. 0 days are now what a rule says, not what it does not.
+   */
   "ALTER TABLE transfers ADD COLUMN question TEXT NOT NULL DEFAULT '';"
   "UPDATE transfers SET retention_days = 30 WHERE retention_days = 0;",
 
