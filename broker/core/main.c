@@ -10,6 +10,7 @@
 #include "core/service.h"
 #include <glib-unix.h>
 #include <signal.h>
+#include <unistd.h>
 
 /* Started and caged, 10 MB each: a click's worth of files, or a few copies in a row, do not wait for a
  * process. */
@@ -54,6 +55,18 @@ run_loop (SkTransfers *transfers)
   sk_service_stopping ();
 }
 
+/* Before the parts go. Where something hangs on a disk the process ends with what it has: all that counts is
+ * in the store. */
+static void
+end_transfers (SkTransfers **transfers)
+{
+  if (*transfers && !sk_transfers_end (g_steal_pointer (transfers)))
+    {
+      sk_err (NULL, "something that crosses does not end; ended without it");
+      _exit (0);
+    }
+}
+
 static gboolean
 run (const SkConfig *config, GError **error)
 {
@@ -69,7 +82,7 @@ run (const SkConfig *config, GError **error)
   g_autoptr (SkPeople) people = NULL;
   g_autoptr (SkInspector) inspector = NULL;
   g_autoptr (SkAntivirus) antivirus = NULL;
-  g_autoptr (SkTransfers) transfers = NULL;
+  __attribute__ ((cleanup (end_transfers))) SkTransfers *transfers = NULL;
   g_autoptr (SkStaff) staff = NULL;
   g_autoptr (SkHypervisor) hypervisor = NULL;
   g_autoptr (SkManager) manager = NULL;

@@ -753,6 +753,27 @@ sk_transfers_dispose (GObject *object)
   G_OBJECT_CLASS (sk_transfers_parent_class)->dispose (object);
 }
 
+static gboolean
+on_end_deadline (gpointer data)
+{
+  *(gboolean *) data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+sk_transfers_end (SkTransfers *self)
+{
+  gboolean late = FALSE;
+  const guint deadline = g_timeout_add_seconds (SK_TRANSFERS_END_SECONDS, on_end_deadline, &late);
+  g_object_run_dispose (G_OBJECT (self));
+  while (!late && G_OBJECT (self)->ref_count > 1)
+    g_main_context_iteration (NULL, TRUE);
+  if (!late)
+    g_source_remove (deadline);
+  g_object_unref (self);
+  return !late;
+}
+
 static void
 sk_transfers_finalize (GObject *object)
 {

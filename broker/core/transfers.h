@@ -65,6 +65,13 @@ G_DECLARE_FINAL_TYPE (SkTransfers, sk_transfers, SK, TRANSFERS, GObject)
  * in force then, or nothing crosses, and sk_transfers_policy_status() says why. */
 SkTransfers *sk_transfers_new (const SkTransfersParts *parts, GError **error);
 
+/* What runs on threads holds a reference, and uses the parts: it is cancelled, and waited for on the main
+ * context, SK_TRANSFERS_END_SECONDS at most. FALSE: it still runs; the parts must not be freed. */
+gboolean sk_transfers_end (SkTransfers *take) G_GNUC_WARN_UNUSED_RESULT;
+/* A cancelled inspection's worker is killed and a read ends with its block: milliseconds, on a dying disk
+ * more. */
+#define SK_TRANSFERS_END_SECONDS 10
+
 /* -- for the desktop's side --------------------------------------------------------------------------------
  */
 

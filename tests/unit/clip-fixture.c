@@ -62,7 +62,8 @@ crossing_open (Crossing *c, const char *dir, const char *policy, GError **error)
 void
 crossing_close (Crossing *c)
 {
-  g_clear_object (&c->transfers);
+  if (c->transfers && !sk_transfers_end (g_steal_pointer (&c->transfers)))
+    g_error ("something still runs");
   g_clear_pointer (&c->inspector, sk_inspector_free);
   g_clear_pointer (&c->people, sk_people_free);
   g_clear_pointer (&c->quarantine, sk_quarantine_free);

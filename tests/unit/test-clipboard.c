@@ -142,12 +142,12 @@ on_over (gpointer data)
 #define WAIT_FOR(condition)                                                                                  \
   G_STMT_START                                                                                               \
   {                                                                                                          \
-    gboolean over = FALSE;                                                                                   \
+    gboolean over = FALSE, met;                                                                              \
     const guint timer = g_timeout_add_seconds (SECONDS_MAX, on_over, &over);                                 \
-    while (!(condition) && !over)                                                                            \
+    while (!(met = (condition)) && !over)                                                                    \
       g_main_context_iteration (NULL, TRUE);                                                                 \
     g_source_remove (timer);                                                                                 \
-    g_assert_true (condition);                                                                               \
+    g_assert_true (met);                                                                                     \
   }                                                                                                          \
   G_STMT_END
 
