@@ -65,16 +65,21 @@ addEventListener('mousedown', event => {
 
 SERVER_PROGRAM = '''
 import http.server, json, os, sys
-page = sys.argv[1].encode()
+page, files = sys.argv[1].encode(), sys.argv[2]
+kinds = {'.png': 'image/png', '.txt': 'text/plain; charset=utf-8'}
 class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, body=b'', kind='text/html; charset=utf-8'):
         self.send_response(200); self.send_header('Content-Type', kind); self.send_header('Content-Length', str(len(body)))
         self.send_header('Cache-Control', 'no-store'); self.end_headers(); self.wfile.write(body)
     def do_GET(self):
         print(json.dumps({'get': self.path, 'host': self.headers.get('Host')}), flush=True)
-        self.answer(page)
+        path = os.path.join(files, os.path.basename(self.path))
+        if files and os.path.isfile(path): self.answer(open(path, 'rb').read(), kinds[os.path.splitext(path)[1]])
+        else: self.answer(page)
     def do_POST(self):
-        print(self.rfile.read(int(self.headers['Content-Length'])).decode(), flush=True)
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        if self.path == '/upload': print(json.dumps({'upload': body.decode('latin-1')}), flush=True)
+        else: print(body.decode(), flush=True)
         self.answer()
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(('0.0.0.0', 80), Handler).serve_forever()
@@ -91,12 +96,14 @@ while True:
 
 
 class Internet:
-    def __init__(self):
+    def __init__(self, files='', page=PAGE):
+        """files: a folder whose PNG and text files it serves beside the page."""
+        self.files, self.page = files, page
         # 15 characters is the kernel's limit for interface names
         tag = f'{os.getpid() % 100000}'
         self.bridge, self.namespace, self.lgwan = f'skt{tag}', f'skt-net-{tag}', f'skt-lgwan-{tag}'
         self.stack = contextlib.ExitStack()
-        self.typed, self.requests, self.news = [], [], threading.Condition()
+        self.typed, self.requests, self.uploads, self.news = [], [], [], threading.Condition()
 
     def __enter__(self):
         try:
@@ -154,7 +161,7 @@ class Internet:
         self.inside(self.namespace, 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--no-resolv',
                     '--no-hosts', f'--dhcp-range={DHCP_FROM},{DHCP_TO},1h', f'--address=/test/{SERVER}', '--dhcp-leasefile=/dev/null',
                     '--bind-interfaces', f'--listen-address={SERVER}', stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        server = self.inside(self.namespace, sys.executable, '-c', SERVER_PROGRAM, PAGE, stdout=subprocess.PIPE, text=True)
+        server = self.inside(self.namespace, sys.executable, '-c', SERVER_PROGRAM, self.page, self.files, stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self.listen, args=(server.stdout,), daemon=True).start()
         wait_until(lambda: run('ip', 'netns', 'exec', self.namespace, 'ss', '-Htln', 'sport = :80').stdout, 10, 'the web server')
         self.make_namespace(self.lgwan)
@@ -177,7 +184,7 @@ class Internet:
         for line in stream:
             with self.news:
                 item = json.loads(line)
-                (self.requests if 'get' in item else self.typed).append(item)
+                (self.requests if 'get' in item else self.uploads if 'upload' in item else self.typed).append(item)
                 self.news.notify_all()
 
     def wait_for(self, predicate, seconds, what):
