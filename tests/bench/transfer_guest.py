@@ -102,7 +102,7 @@ class Guest:
             end = int(core.wait('state', self.seconds(), ['quarantined', 'inspecting'])[4])
             growth = [after - at for after, at in zip([core.rss()] + self.rss('VmHWM'), before)]
             core.wait('state', 600, ['refused', 'releasing', 'held'])
-            self.shell(f'until mv {SEND}/*/large* {HOME}/large 2> /dev/null; do sleep 0.1; done; rm -f {SEND}/*/*')
+            self.shell(f'until mv {SEND}/*/large {HOME}/large 2> /dev/null; do sleep 0.1; done; rm -f {SEND}/*/*')
         finally:
             core.stop()
             self.files(False)
