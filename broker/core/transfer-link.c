@@ -13,14 +13,37 @@ typedef struct
   char *transfer;
 } Opening;
 
+/* Tried once more by whoever clicks, not by a timer: a browser that is only slow would get it again and
+ * again.
+ */
+static void
+give_up (SkTransfers *self, const char *id, const char *why)
+{
+  SkLiveTransfer *t = sk_transfers_find (self, id);
+  if (!t)
+    return;
+  sk_notice (SK_FIELDS ("transfer", id), "not opened: %s", why);
+  t->busy = FALSE;
+  if (t->row->state == SK_TRANSFER_RELEASING)
+    sk_live_transfer_end_logged (t, SK_TRANSFER_CANCELLED, "guest", "not-opened",
+                                 "The browser did not say that it opened it. Open it once more if it is not "
+                                 "there.",
+                                 "ブラウザーから開いたという応答がありません。表示されていなければ、もう一度"
+                                 "開いてください。");
+}
+
 static void
 on_opened (gboolean ok, const char *untrusted_text, char **untrusted_list, const GError *error, gpointer data)
 {
   Opening *opening = data;
-  g_autoptr (GError) refused = NULL;
-  if (!ok && !error)
-    refused = g_error_new (SK_ERROR, SK_ERROR_FORBIDDEN, "the guest did not open it: %s", untrusted_text);
-  sk_transfers_put_done (opening->owner, opening->transfer, error ? error : refused);
+  /* A guest that is gone for a moment may not have heard of it. */
+  const gboolean lost = error
+                        && (g_error_matches (error, SK_ERROR, SK_ERROR_PEER_LOST)
+                            || g_error_matches (error, SK_ERROR, SK_ERROR_CANCELLED));
+  if (ok || lost)
+    sk_transfers_put_done (opening->owner, opening->transfer, error);
+  else
+    give_up (opening->owner, opening->transfer, error ? error->message : untrusted_text);
   g_object_unref (opening->owner);
   g_free (opening->transfer);
   g_free (opening);
