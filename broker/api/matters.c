@@ -6,16 +6,6 @@
 #include "common/error.h"
 #include <string.h>
 
-static SkTransfers *
-transfers_of (SkRequest *request)
-{
-  if (!request->server->transfers)
-    sk_request_reply_error (request,
-                            g_error_new_literal (SK_ERROR, SK_ERROR_UNAVAILABLE,
-                                                 SK_BOTH ("nothing crosses here", "転送は使えません")));
-  return request->server->transfers;
-}
-
 static void
 reply_array (SkRequest *request, JsonArray *take_array)
 {
@@ -78,7 +68,7 @@ reply_matter (SkRequest *request, const char *id)
 void
 sk_api_get_matter (SkRequest *request)
 {
-  if (transfers_of (request))
+  if (sk_api_transfers (request))
     reply_matter (request, request->args[0]);
 }
 
@@ -88,7 +78,7 @@ sk_api_get_matter (SkRequest *request)
 void
 sk_api_get_matters (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   gint64 closed = 0;
   g_autoptr (GPtrArray) all = NULL;
@@ -132,7 +122,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MatterBody, matter_body_clear)
 void
 sk_api_post_matters (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   g_auto (MatterBody) body = { NULL };
   g_autoptr (SkMatter) m = NULL;
@@ -174,7 +164,7 @@ sk_api_patch_matter (SkRequest *request)
 {
   GError *error = NULL;
   g_auto (MatterBody) body = { NULL };
-  if (!transfers_of (request))
+  if (!sk_api_transfers (request))
     return;
   if (sk_json_to_struct (request->body, change_fields, &body, &error) && change (request, &body, &error))
     reply_matter (request, request->args[0]);
@@ -188,7 +178,7 @@ sk_api_patch_matter (SkRequest *request)
 void
 sk_api_get_matter_comments (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   if (!transfers)
     return;
@@ -216,7 +206,7 @@ static const SkBodyField add_fields[] = {
 void
 sk_api_post_matter_comments (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   TextBody body = { NULL };
   if (!transfers)
@@ -232,7 +222,7 @@ sk_api_post_matter_comments (SkRequest *request)
 void
 sk_api_post_matter_transfers (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   TextBody body = { NULL };
   if (!transfers)

@@ -21,21 +21,10 @@ reply (SkRequest *request)
   sk_request_reply_object (request, object);
 }
 
-static gboolean
-have_transfers (SkRequest *request)
-{
-  if (request->server->transfers)
-    return TRUE;
-  sk_request_reply_error (request,
-                          g_error_new_literal (SK_ERROR, SK_ERROR_UNAVAILABLE,
-                                               SK_BOTH ("nothing crosses here", "転送は使えません")));
-  return FALSE;
-}
-
 void
 sk_api_get_policy (SkRequest *request)
 {
-  if (have_transfers (request))
+  if (sk_api_transfers (request))
     reply (request);
 }
 
@@ -43,7 +32,7 @@ void
 sk_api_post_policy_reload (SkRequest *request)
 {
   GError *error = NULL;
-  if (!have_transfers (request))
+  if (!sk_api_transfers (request))
     return;
   if (sk_transfers_reload_policy (request->server->transfers, request->who->user, &error))
     reply (request);

@@ -6,8 +6,8 @@
 #include "core/matters.h"
 #include <string.h>
 
-static SkTransfers *
-transfers_of (SkRequest *request)
+SkTransfers *
+sk_api_transfers (SkRequest *request)
 {
   if (!request->server->transfers)
     sk_request_reply_error (request,
@@ -161,7 +161,7 @@ read_box (SkRequest *request, SkBox *ret_box, GError **error)
 void
 sk_api_get_transfers (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   gint64 all = 0, before = 0;
   SkBox box;
@@ -238,7 +238,7 @@ read_offers (SkRequest *request, JsonNode **ret_items, guint *ret_n, GError **er
 void
 sk_api_post_transfers (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   g_auto (SendBody) body = { NULL };
   g_autoptr (JsonNode) items = NULL; /* owns the offers' names */
@@ -265,14 +265,14 @@ sk_api_post_transfers (SkRequest *request)
 void
 sk_api_get_transfer (SkRequest *request)
 {
-  if (transfers_of (request))
+  if (sk_api_transfers (request))
     reply_transfer (request, request->args[0]);
 }
 
 void
 sk_api_delete_transfer (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   if (!transfers)
     return;
@@ -285,7 +285,7 @@ sk_api_delete_transfer (SkRequest *request)
 void
 sk_api_post_delivered (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   if (!transfers)
     return;
@@ -307,7 +307,7 @@ static const SkBodyField resend_fields[] = {
 void
 sk_api_post_resend (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   ResendBody body = { NULL };
   g_autofree char *id = NULL;
@@ -381,7 +381,7 @@ on_looker_gone (SkRequest *request, gpointer data)
 void
 sk_api_get_preview (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   guint64 item;
   if (!transfers)
     return;
@@ -405,7 +405,7 @@ sk_api_get_preview (SkRequest *request)
 void
 sk_api_get_comments (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   if (!transfers)
     return;
@@ -434,7 +434,7 @@ static const SkBodyField comment_fields[] = {
 void
 sk_api_post_comments (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   CommentBody body = { NULL };
   if (!transfers)
@@ -450,7 +450,7 @@ sk_api_post_comments (SkRequest *request)
 void
 sk_api_get_explain (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   GError *error = NULL;
   if (!transfers)
     return;
@@ -471,7 +471,7 @@ sk_api_get_explain (SkRequest *request)
 void
 sk_api_get_approvals (SkRequest *request)
 {
-  SkTransfers *transfers = transfers_of (request);
+  SkTransfers *transfers = sk_api_transfers (request);
   if (!transfers)
     return;
   g_autoptr (GPtrArray) ids = sk_transfers_queue (transfers, request->who);
@@ -549,7 +549,7 @@ sk_api_post_approvals (SkRequest *request)
 {
   GError *error = NULL;
   g_auto (DecideBody) body = { NULL };
-  if (!transfers_of (request))
+  if (!sk_api_transfers (request))
     return;
   g_autoptr (JsonArray) ids = take_ids (request, &error);
   if (!ids || !sk_json_to_struct (request->body, decide_fields, &body, &error))
