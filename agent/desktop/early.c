@@ -22,13 +22,22 @@ sk_early_player (const SkOptions *options)
   return options->no_sound ? NULL : sk_module_player ();
 }
 
+/* The same by whichever way it is connected. */
+static SkRdpTarget
+wanted (const SkEarly *early)
+{
+  return (SkRdpTarget){
+    .fd = -1, .scale_percent = early->scale_percent, .clipboard = TRUE, .player = early->player
+  };
+}
+
 /* Link's thread. */
 static void
 on_link_news (SkLink *link, gpointer data)
 {
   SkEarly *early = data;
   g_autofree char *fingerprint = NULL;
-  SkRdpTarget target = { .scale_percent = early->scale_percent, .player = early->player };
+  SkRdpTarget target = wanted (early);
   g_mutex_lock (&early->mutex);
   target.fd = early->connected ? -1 : sk_link_take_stream (link, &fingerprint, &target.width, &target.height);
   target.fingerprint = fingerprint;
@@ -46,13 +55,11 @@ static void
 connect_direct (SkEarly *early, const SkOptions *options, SkWindowState wished)
 {
   g_autoptr (GError) error = NULL;
-  SkRdpTarget target = { .fd = sk_address_connect (options->rdp_address, &error),
-                         .fingerprint = options->fingerprint,
-                         .width = wished.width,
-                         .height = wished.height,
-                         .scale_percent = early->scale_percent,
-                         .clipboard = TRUE,
-                         .player = early->player };
+  SkRdpTarget target = wanted (early);
+  target.fd = sk_address_connect (options->rdp_address, &error);
+  target.fingerprint = options->fingerprint;
+  target.width = wished.width;
+  target.height = wished.height;
   if (target.fd >= 0)
     early->connected = sk_rdp_client_connect (early->client, &target, &error);
   if (error)
