@@ -98,13 +98,18 @@ on_received (const SkReceipt *receipt, const GError *error, gpointer data)
        body, TRUE);
 }
 
-/* One notification a transfer: a later word about it takes the place of an earlier one. */
+/* One notification a transfer: a later word about it takes the place of an earlier one. Of what is copied or
+ * opened one for all: people copy faster than they read. */
 static void
 on_told (SkReceiverWord word, const SkTransferInfo *info, gpointer data)
 {
   App *app = data;
   const gboolean asked = word == SK_RECEIVER_ASKED;
-  g_autofree char *id = g_strconcat (asked ? "asked-" : "decided-", info->id, NULL);
+  const gboolean sent = asked || strcmp (info->kind, "file") == 0;
+  g_autofree char *id = g_strconcat (asked  ? "asked-"
+                                     : sent ? "decided-"
+                                            : "passing-",
+                                     sent ? info->id : info->kind, NULL);
   g_autofree char *names = sk_transfer_names_text (info);
   g_autofree char *reason = sk_names_for_people (info->reason);
   g_autofree char *user = sk_names_for_people (info->user);
@@ -113,10 +118,8 @@ on_told (SkReceiverWord word, const SkTransferInfo *info, gpointer data)
             ? g_strdup_printf (SK_TR ("%s wants to send %s. Reason: %s", "%s さんが %s を送ります。理由: %s"),
                                user, names, *reason ? reason : "-")
             : sk_transfer_news_text (info);
-  const char *title = asked ? SK_TR ("Your approval is asked for", "承認をお願いします")
-                      : sk_transfer_is_lost (info)
-                          ? SK_TR ("Your files were not sent", "ファイルは送られませんでした")
-                          : SK_TR ("Your files were approved", "ファイルの送信が承認されました");
+  const char *title
+      = asked ? SK_TR ("Your approval is asked for", "承認をお願いします") : sk_transfer_news_title (info);
   say (app, id, title, body, FALSE);
 }
 

@@ -141,27 +141,42 @@ sweep (SkReceiver *self, SkClient *client)
   return is_nobodys_fault (error) ? SK_RECEIVER_AWAY_SECONDS : SK_RECEIVER_RETRY_SECONDS;
 }
 
-/* What became of something that this user sent, or that they are asked about it. */
+/* Copied or opened, not sent: its user sees no progress and no list of it, only that nothing comes. */
+static gboolean
+passes (const char *kind)
+{
+  return strcmp (kind, "text") == 0 || strcmp (kind, "image") == 0 || strcmp (kind, "url") == 0;
+}
+
+/* What became of something that this user sent or copied, or that they are asked about it. */
 static gboolean
 is_word (JsonObject *object, SkReceiverWord *ret_word)
 {
   static const char *const decided[] = { "approved", "denied", "expired", "cancelled", "refused", NULL };
   const char *type = sk_json_get_string (object, "type", ""),
-             *state = sk_json_get_string (object, "state", "");
+             *state = sk_json_get_string (object, "state", ""),
+             *kind = sk_json_get_string (object, "kind", "");
   *ret_word = strcmp (type, "approval") == 0 ? SK_RECEIVER_ASKED : SK_RECEIVER_DECIDED;
   if (*ret_word == SK_RECEIVER_ASKED)
     return strcmp (state, "waiting") == 0 || strcmp (state, "escalated") == 0;
-  return strcmp (type, "transfer") == 0 && g_strv_contains (decided, state)
-         && strcmp (sk_json_get_string (object, "direction", ""), "export") == 0
-         && strcmp (sk_json_get_string (object, "kind", ""), "file") == 0;
+  if (strcmp (type, "transfer") != 0)
+    return FALSE;
+  if (passes (kind))
+    return strcmp (state, "held") == 0 || g_strv_contains (decided, state);
+  return g_strv_contains (decided, state) && strcmp (kind, "file") == 0
+         && strcmp (sk_json_get_string (object, "direction", ""), "export") == 0;
 }
 
-/* Small texts that a rule lets pass, and what people do themselves, are no news. */
+/* Small texts that a rule lets pass, and what people do themselves, are no news. A copy takes the place of
+ * the one that waited before it. */
 static gboolean
 is_news (const SkTransferInfo *info, SkReceiverWord word)
 {
-  return word == SK_RECEIVER_ASKED || info->decisions->len > 0 || strcmp (info->state, "expired") == 0
-         || (strcmp (info->state, "cancelled") == 0 && g_strcmp0 (info->user, g_get_user_name ()) != 0);
+  if (word == SK_RECEIVER_ASKED || info->decisions->len > 0 || strcmp (info->state, "expired") == 0)
+    return TRUE;
+  if (passes (info->kind))
+    return strcmp (info->state, "held") == 0 || strcmp (info->state, "refused") == 0;
+  return strcmp (info->state, "cancelled") == 0 && g_strcmp0 (info->user, g_get_user_name ()) != 0;
 }
 
 static void

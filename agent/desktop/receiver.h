@@ -24,7 +24,7 @@ SkReceiver *sk_receiver_new (const char *socket, SkReceiverNews news, gpointer d
 /* The same thread hears what became of what was sent, and that something waits for this person's decision. */
 typedef enum
 {
-  SK_RECEIVER_DECIDED, /* it goes on, or does not */
+  SK_RECEIVER_DECIDED, /* it goes on, or does not; what was copied or opened: also that it waits */
   SK_RECEIVER_ASKED,   /* this person may decide about it now */
 } SkReceiverWord;
 typedef void (*SkReceiverTold) (SkReceiverWord word, const SkTransferInfo *info, gpointer data);

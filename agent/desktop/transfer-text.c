@@ -170,6 +170,44 @@ over_text (const SkTransferInfo *info)
                        : SK_TR ("It was withdrawn.", "取り下げられました。"));
 }
 
+/* Lines of a kind: as it waits, as it is lost, as it was approved. */
+static const struct
+{
+  const char *kind, *en[3], *ja[3];
+} titles[] = {
+  { "file",
+    { "Your files wait for approval", "Your files were not sent", "Your files were approved" },
+    { "ファイルは承認待ちです", "ファイルは送られませんでした", "ファイルの送信が承認されました" } },
+  { "text",
+    { "The text you copied waits for approval", "The text you copied does not cross",
+      "The text you copied was approved" },
+    { "コピーした文章は承認待ちです", "コピーした文章は渡せません", "コピーした文章が承認されました" } },
+  { "image",
+    { "The picture you copied waits for approval", "The picture you copied does not cross",
+      "The picture you copied was approved" },
+    { "コピーした画像は承認待ちです", "コピーした画像は渡せません", "コピーした画像が承認されました" } },
+  { "url",
+    { "The link waits for approval", "The link is not opened", "The link was approved" },
+    { "リンクは承認待ちです", "リンクは開けません", "リンクが承認されました" } },
+};
+
+const char *
+sk_transfer_news_title (const SkTransferInfo *info)
+{
+  const guint which = strcmp (info->state, "held") == 0 ? 0 : sk_transfer_is_lost (info) ? 1 : 2;
+  guint i = 0;
+  for (guint k = 0; k < G_N_ELEMENTS (titles); k++)
+    if (strcmp (titles[k].kind, info->kind) == 0)
+      i = k;
+  return SK_TR (titles[i].en[which], titles[i].ja[which]);
+}
+
+static gboolean
+is_copy (const SkTransferInfo *info)
+{
+  return strcmp (info->kind, "text") == 0 || strcmp (info->kind, "image") == 0;
+}
+
 char *
 sk_transfer_news_text (const SkTransferInfo *info)
 {
@@ -179,6 +217,10 @@ sk_transfer_news_text (const SkTransferInfo *info)
   g_autofree char *said = sk_transfer_next_text (info);
   const gboolean approved = strcmp (info->state, "approved") == 0 || strcmp (info->state, "releasing") == 0
                             || strcmp (info->state, "delivered") == 0;
+  /* Its name is not its user's: "clipboard.txt". */
+  if (is_copy (info))
+    return approved ? g_strdup (SK_TR ("It can be pasted now.", "貼り付けられます。"))
+                    : g_steal_pointer (&said);
   return g_strdup_printf (SK_TR ("%s: %s", "%s：%s"), names, approved && *last ? last : said);
 }
 

@@ -8,7 +8,9 @@
 const char *sk_transfer_state_text (const char *state);
 /* What happens next, or why nothing does: "waits for approval by …", "refused: …". */
 char *sk_transfer_next_text (const SkTransferInfo *info);
-/* What a notification says of a decision: what it is about, who decided and their comment. */
+/* What a notification says of what became of it, in a line, and then: what it is about, who decided and their
+ * comment. */
+const char *sk_transfer_news_title (const SkTransferInfo *info);
 char *sk_transfer_news_text (const SkTransferInfo *info);
 /* "報告書.pdf", "報告書.pdf ほか 3 件". */
 char *sk_transfer_names_text (const SkTransferInfo *info);

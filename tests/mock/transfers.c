@@ -20,6 +20,7 @@ typedef struct
 typedef struct
 {
   char *id, *state, *reason;
+  const char *kind;        /* static */
   char *decider, *comment; /* NULL: nobody decided */
   gboolean import;
   guint delivered;
@@ -167,7 +168,7 @@ transfer_json (const Transfer *transfer)
   json_object_set_int_member (object, "changed", g_get_real_time ());
   json_object_set_string_member (object, "state", transfer->state);
   json_object_set_string_member (object, "direction", transfer->import ? "import" : "export");
-  json_object_set_string_member (object, "kind", "file");
+  json_object_set_string_member (object, "kind", transfer->kind ? transfer->kind : "file");
   json_object_set_string_member (object, "user", "sato");
   json_object_set_string_member (object, "session", "");
   json_object_set_string_member (object, "reason", transfer->reason);
@@ -690,11 +691,12 @@ sk_mock_transfers_delivered (SkMockTransfers *mock, const char *id)
 }
 
 static void
-emit (SkMockTransfers *mock, const char *type, const char *id, const char *state, const char *direction)
+emit (SkMockTransfers *mock, const char *type, const char *id, const char *state, const char *direction,
+      const char *kind)
 {
   g_autofree char *data = g_strdup_printf ("data: {\"type\":\"%s\",\"id\":\"%s\",\"state\":\"%s\","
-                                           "\"direction\":\"%s\",\"kind\":\"file\",\"text\":\"\"}\n\n",
-                                           type, id, state, direction);
+                                           "\"direction\":\"%s\",\"kind\":\"%s\",\"text\":\"\"}\n\n",
+                                           type, id, state, direction, kind);
   g_autofree char *chunk = g_strdup_printf ("%zx\r\n%s\r\n", strlen (data), data);
   g_mutex_lock (&mock->mutex);
   for (guint i = 0; i < mock->listeners->len; i++)
@@ -705,7 +707,7 @@ emit (SkMockTransfers *mock, const char *type, const char *id, const char *state
 void
 sk_mock_transfers_announce (SkMockTransfers *mock, const char *id)
 {
-  emit (mock, "transfer", id, "releasing", "import");
+  emit (mock, "transfer", id, "releasing", "import", "file");
 }
 
 void
@@ -720,7 +722,18 @@ sk_mock_transfers_decide (SkMockTransfers *mock, const char *id, const char *sta
   transfer->decider = g_strdup (user);
   transfer->comment = g_strdup (comment);
   g_mutex_unlock (&mock->mutex);
-  emit (mock, "transfer", id, state, "export");
+  emit (mock, "transfer", id, state, "export", "file");
+}
+
+void
+sk_mock_transfers_copy (SkMockTransfers *mock, const char *id, const char *kind, const char *state)
+{
+  g_mutex_lock (&mock->mutex);
+  Transfer *transfer = find (mock, id);
+  set_state (transfer, state);
+  transfer->kind = kind;
+  g_mutex_unlock (&mock->mutex);
+  emit (mock, "transfer", id, state, "import", kind);
 }
 
 void
@@ -735,7 +748,7 @@ sk_mock_transfers_wait_for_listener (SkMockTransfers *mock)
 void
 sk_mock_transfers_ask (SkMockTransfers *mock, const char *id)
 {
-  emit (mock, "approval", id, "waiting", "");
+  emit (mock, "approval", id, "waiting", "", "file");
 }
 
 guint

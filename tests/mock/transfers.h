@@ -34,6 +34,9 @@ void sk_mock_transfers_set_outcome (SkMockTransfers *mock, const char *state);
 /* Somebody decides about what was sent: it is in that state from now on, and everybody hears of it. */
 void sk_mock_transfers_decide (SkMockTransfers *mock, const char *id, const char *state, const char *user,
                                const char *comment);
+/* It is a copy of that kind (a literal) from the other side, in that state, without anybody's decision, and
+ * everybody hears of it. */
+void sk_mock_transfers_copy (SkMockTransfers *mock, const char *id, const char *kind, const char *state);
 /* Returns when somebody listens to events: what is told before, nobody hears. */
 void sk_mock_transfers_wait_for_listener (SkMockTransfers *mock);
 /* Tells everybody that it waits for them. */

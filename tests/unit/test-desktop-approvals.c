@@ -107,6 +107,32 @@ test_news (void)
   news_is ("approved", "", "a.txt: It is approved and is being handed over.");
 }
 
+static void
+copy_is (const char *kind, const char *state, const char *more, const char *title, const char *text)
+{
+  g_autoptr (SkTransferInfo) info = info_of (state, more);
+  g_free (info->kind);
+  info->kind = g_strdup (kind);
+  g_autofree char *said = sk_transfer_news_text (info);
+  g_assert_cmpstr (sk_transfer_news_title (info), ==, title);
+  g_assert_cmpstr (said, ==, text);
+}
+
+/* What was copied is called what people call it. */
+static void
+test_copy (void)
+{
+  copy_is ("text", "held", ",\"approval\":{\"stage\":1,\"stages\":1,\"who\":[\"a\"]}",
+           "The text you copied waits for approval", "It waits for approval. Who can approve it now: a");
+  copy_is ("image", "refused", ",\"refusal\":{\"code\":\"size\",\"en\":\"Too large.\",\"ja\":\"\"}",
+           "The picture you copied does not cross", "It was refused: Too large.");
+  copy_is ("text", "releasing",
+           ",\"approval\":{\"who\":[],\"decisions\":[{\"user\":\"s\",\"verdict\":\"approve\","
+           "\"comment\":\"\"}]}",
+           "The text you copied was approved", "It can be pasted now.");
+  copy_is ("url", "expired", "", "The link is not opened", "a.txt: Nobody decided in time. Send it again.");
+}
+
 /* -- the waiting receiver -------------------------------------------------------------------------------- */
 
 typedef struct
@@ -146,30 +172,74 @@ wait_for (const guint *count, guint wanted)
   g_source_remove (deadline);
 }
 
+typedef struct
+{
+  char *dir, *socket;
+  SkMockTransfers *mock;
+  SkReceiver *receiver;
+  Told told;
+} World;
+
+static World *
+world_new (SkTransferInfo **ret_sent)
+{
+  World *w = g_new0 (World, 1);
+  const SkTransferInfoOffer offer = { "a.txt", 0 };
+  g_autoptr (GError) error = NULL;
+  w->dir = g_dir_make_tmp ("sk-told-XXXXXX", NULL);
+  w->socket = g_build_filename (w->dir, "api.sock", NULL);
+  w->mock = sk_mock_transfers_new (w->socket);
+  g_autoptr (SkClient) client = sk_client_new (w->socket);
+  *ret_sent = sk_transfer_info_create (client, "why", NULL, &offer, 1, &error);
+  g_assert_no_error (error);
+  w->receiver = sk_receiver_new_full (w->socket, on_news, on_told, &w->told);
+  sk_mock_transfers_wait_for_listener (w->mock);
+  return w;
+}
+
+static void
+world_free (World *w)
+{
+  sk_receiver_free (w->receiver);
+  sk_mock_transfers_free (w->mock);
+  g_unlink (w->socket);
+  g_rmdir (w->dir);
+  g_free (w->told.last);
+  g_free (w->socket);
+  g_free (w->dir);
+  g_free (w);
+}
+
 static void
 test_receiver (void)
 {
-  g_autofree char *dir = g_dir_make_tmp ("sk-told-XXXXXX", NULL);
-  g_autofree char *socket = g_build_filename (dir, "api.sock", NULL);
-  SkMockTransfers *mock = sk_mock_transfers_new (socket);
-  g_autoptr (SkClient) client = sk_client_new (socket);
-  const SkTransferInfoOffer offer = { "a.txt", 0 };
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SkTransferInfo) sent = sk_transfer_info_create (client, "why", NULL, &offer, 1, &error);
-  g_assert_no_error (error);
-  Told told = { { 0 }, NULL };
-  SkReceiver *receiver = sk_receiver_new_full (socket, on_news, on_told, &told);
-  sk_mock_transfers_wait_for_listener (mock);
-  sk_mock_transfers_ask (mock, sent->id);
-  wait_for (&told.words[SK_RECEIVER_ASKED], 1);
-  sk_mock_transfers_decide (mock, sent->id, "denied", "suzuki", "宛先違い");
-  wait_for (&told.words[SK_RECEIVER_DECIDED], 1);
-  g_assert_cmpstr (told.last, ==, "a.txt: It was not approved (suzuki: denied — 宛先違い).");
-  sk_receiver_free (receiver);
-  sk_mock_transfers_free (mock);
-  g_free (told.last);
-  g_unlink (socket);
-  g_rmdir (dir);
+  g_autoptr (SkTransferInfo) sent = NULL;
+  World *w = world_new (&sent);
+  sk_mock_transfers_ask (w->mock, sent->id);
+  wait_for (&w->told.words[SK_RECEIVER_ASKED], 1);
+  sk_mock_transfers_decide (w->mock, sent->id, "denied", "suzuki", "宛先違い");
+  wait_for (&w->told.words[SK_RECEIVER_DECIDED], 1);
+  g_assert_cmpstr (w->told.last, ==, "a.txt: It was not approved (suzuki: denied — 宛先違い).");
+  world_free (w);
+}
+
+/* That a copy waits, or comes to nothing, is news without anybody's decision; that it passes is none, nor
+ * that a newer one took its place. */
+static void
+test_receiver_copy (void)
+{
+  g_autoptr (SkTransferInfo) sent = NULL;
+  World *w = world_new (&sent);
+  sk_mock_transfers_copy (w->mock, sent->id, "text", "releasing");
+  sk_mock_transfers_copy (w->mock, sent->id, "text", "cancelled");
+  sk_mock_transfers_copy (w->mock, sent->id, "text", "held");
+  wait_for (&w->told.words[SK_RECEIVER_DECIDED], 1);
+  g_assert_true (g_str_has_prefix (w->told.last, "It waits for approval."));
+  sk_mock_transfers_copy (w->mock, sent->id, "image", "refused");
+  wait_for (&w->told.words[SK_RECEIVER_DECIDED], 2);
+  g_assert_cmpstr (w->told.last, ==, "It was refused: this kind of file may not be sent");
+  g_assert_cmpuint (w->told.words[SK_RECEIVER_DECIDED], ==, 2);
+  world_free (w);
 }
 
 int
@@ -185,6 +255,8 @@ main (int argc, char **argv)
   g_test_add_func ("/desktop/approvals/over", test_over);
   g_test_add_func ("/desktop/approvals/found", test_found);
   g_test_add_func ("/desktop/approvals/news", test_news);
+  g_test_add_func ("/desktop/approvals/copy", test_copy);
   g_test_add_func ("/desktop/approvals/receiver", test_receiver);
+  g_test_add_func ("/desktop/approvals/receiver-copy", test_receiver_copy);
   return g_test_run ();
 }
