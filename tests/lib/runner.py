@@ -429,7 +429,7 @@ def build_all(steps, suites, wants_image):
     image = None
     if wants_image:
         if not steps.run("build-guest", build, "--werror", "agent/guest/sekisho-agent", "agent/guest/sekisho-session",
-                         "agent/guest/sekisho-files"):
+                         "agent/guest/sekisho-files", "agent/guest/sekisho-clip"):
             return False, None
         image = start_image(steps)
     if not steps.run("build", build, "--werror"):

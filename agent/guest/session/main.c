@@ -36,7 +36,7 @@ typedef struct
   char *profile;
   gboolean painted, input_method;
   SkGuestSound *sound;
-  gboolean sound_tried, files_started;
+  gboolean sound_tried, services_started;
 } Desktop;
 
 typedef struct
@@ -54,9 +54,10 @@ static const Program programs[] = {
   { "mozc", FALSE, { "/usr/lib/mozc/mozc_server" } },
 };
 
-/* Last, when a browser is on screen: nobody hears anything before, nor has a file. */
+/* Last, when a browser is on screen: nobody hears anything before, nor has a file, nor copies. */
 static const Program sound_server = { "sound", TRUE, { LIBEXEC "/sound-server" } };
 static const Program file_service = { "files", TRUE, { LIBEXEC "/sekisho-files" } };
+static const Program clipboard = { "clip", TRUE, { LIBEXEC "/sekisho-clip" } };
 
 /* ---- programs ---- */
 
@@ -112,11 +113,13 @@ start_sound (Desktop *desktop)
 }
 
 static void
-start_files (Desktop *desktop)
+start_services (Desktop *desktop)
 {
-  if (!desktop->files_started)
-    program_start ((gpointer) &file_service);
-  desktop->files_started = TRUE;
+  if (desktop->services_started)
+    return;
+  desktop->services_started = TRUE;
+  program_start ((gpointer) &file_service);
+  program_start ((gpointer) &clipboard);
 }
 
 static void
@@ -126,7 +129,7 @@ say_ready (Desktop *desktop)
     return;
   say (desktop, "browser-ready\n");
   start_sound (desktop);
-  start_files (desktop);
+  start_services (desktop);
 }
 
 static gboolean
