@@ -165,6 +165,8 @@ start (Pump *pump, GTaskThreadFunc thread, GCancellable *cancellable, GAsyncRead
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
   g_task_set_task_data (task, pump, pump_free);
+  /* Cancelled a moment after it came whole: a blob that nobody is told of is nobody's to remove. */
+  g_task_set_check_cancellable (task, FALSE);
   g_task_run_in_thread (task, thread);
 }
 

@@ -481,6 +481,30 @@ pump (Fixture *f, Pumped *p, const char *blob, guint64 bytes_max)
   g_main_loop_run (loop);
 }
 
+/* Cancelled when it is there already, and before anybody was told: it is given, to be used or discarded. */
+static void
+test_cancelled_late (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GCancellable) cancel = g_cancellable_new ();
+  Pumped p = { loop, 1, NULL, NULL, f };
+  int ends[2];
+  g_assert_cmpint (pipe2 (ends, O_CLOEXEC), ==, 0);
+  g_assert_cmpint (write (ends[1], "x", 1), ==, 1);
+  close (ends[1]);
+  sk_quarantine_receive_async (f->q, ends[0], "d-1", "hanako", 1, cancel, on_received, &p);
+  for (gboolean there = FALSE; !there; g_thread_yield ())
+    {
+      g_autoptr (GPtrArray) blobs = sk_quarantine_list (f->q);
+      there = blobs->len == 1;
+    }
+  g_cancellable_cancel (cancel);
+  g_main_loop_run (loop);
+  g_assert_no_error (p.error);
+  g_assert_cmpuint (p.got->size, ==, 1);
+  sk_quarantined_free (p.got);
+}
+
 static void
 test_pumps (Fixture *f, gconstpointer data)
 {
@@ -520,5 +544,6 @@ main (int argc, char **argv)
   ADD ("bad-keys", test_bad_keys);
   ADD ("killed", test_killed);
   ADD ("pumps", test_pumps);
+  ADD ("cancelled-late", test_cancelled_late);
   return g_test_run ();
 }
