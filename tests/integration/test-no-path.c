@@ -8,6 +8,7 @@
  * nearer to its release. A new route or message is asked without a line here. */
 #include "api/route.h"
 #include "common/error.h"
+#include "marker.h"
 #include "store/store-private.h"
 #include "unit/api-fixture.h"
 #include "unit/crossing-fixture.h"
@@ -16,87 +17,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define MARKER "QmZx7TkVw3LpRs9YbHd2NcGf5"
 #define CONTENT "to be held back: " MARKER "\n"
 #define KEY "0123456789abcdef0123456789abcdef"
-
-/* -- the marker in any form -------------------------------------------------------------------------------
- */
-
-static GPtrArray *forms; /* GBytes */
-
-static void
-add_form (const void *bytes, gsize length)
-{
-  g_ptr_array_add (forms, g_bytes_new (bytes, length));
-}
-
-static void
-add_hex (gboolean upper)
-{
-  g_autoptr (GString) text = g_string_new ("");
-  for (const char *p = MARKER; *p; p++)
-    g_string_append_printf (text, upper ? "%02X" : "%02x", (guint) *p);
-  add_form (text->str, text->len);
-}
-
-/* Of the whole groups that lie inside, for each way it can lie. */
-static void
-add_base64 (guint skip)
-{
-  const gsize whole = (strlen (MARKER) - skip) / 3 * 3;
-  g_autofree char *text = g_base64_encode ((const guchar *) MARKER + skip, whole);
-  g_autofree char *url = g_strdelimit (g_strdup (text), "+", '-');
-  g_strdelimit (url, "/", '_');
-  add_form (text, strlen (text));
-  add_form (url, strlen (url));
-}
-
-static void
-add_spread (const char *before, const char *after, gboolean escaped)
-{
-  g_autoptr (GString) text = g_string_new ("");
-  for (const char *p = MARKER; *p; p++)
-    if (escaped)
-      g_string_append_printf (text, "%s%02x", before, (guint) *p);
-    else
-      {
-        g_string_append_len (text, before, *before ? 1 : 0);
-        g_string_append_c (text, *p);
-        g_string_append_len (text, after, 1);
-      }
-  add_form (text->str, text->len - (escaped ? 0 : 1));
-}
-
-static void
-make_forms (void)
-{
-  g_autofree char *reversed = g_utf8_strreverse (MARKER, -1);
-  forms = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
-  add_form (MARKER, strlen (MARKER));
-  add_form (reversed, strlen (reversed));
-  add_hex (FALSE);
-  add_hex (TRUE);
-  for (guint skip = 0; skip < 3; skip++)
-    add_base64 (skip);
-  add_spread ("", "\0", FALSE); /* UTF-16, either way round */
-  add_spread ("%", "", TRUE);
-  add_spread ("\\u00", "", TRUE);
-  add_spread ("\\x", "", TRUE);
-}
-
-static gboolean
-has_marker (const void *data, gsize length)
-{
-  for (guint i = 0; i < forms->len; i++)
-    {
-      gsize n;
-      const void *form = g_bytes_get_data (forms->pdata[i], &n);
-      if (memmem (data, length, form, n))
-        return TRUE;
-    }
-  return FALSE;
-}
 
 /* -- a broker with one transfer in it ----------------------------------------------------------------------
  */
@@ -262,7 +184,7 @@ check_guest (Try *t, MockGuest *guest, const char *what)
     {
       const MockHeard *heard = guest->heard->pdata[i];
       t->bytes += heard->body->len;
-      if (has_marker (heard->body->data, heard->body->len))
+      if (marker_is_in (heard->body->data, heard->body->len))
         leak (t, what);
       /* Nor is it offered: names and sizes are not for the other side either. */
       if (heard->m.type == SK_FILE_PUT || heard->m.type == SK_FILE_PUT_ITEM)
@@ -348,7 +270,7 @@ ask (Try *t, const Asker *asker, const SkRoute *route, const char *path, const c
   t->requests++;
   t->answered += g_str_has_prefix (job.answer->str, "HTTP/1.1 2");
   t->bytes += job.answer->len;
-  if (!is_shown (t, asker, route) && has_marker (job.answer->str, job.answer->len))
+  if (!is_shown (t, asker, route) && marker_is_in (job.answer->str, job.answer->len))
     leak (t, what);
   g_string_free (job.answer, TRUE);
   check_state (t, what);
@@ -493,7 +415,7 @@ check_folder (Try *t, const char *path)
       g_autofree char *below = g_build_filename (path, name, NULL);
       check_folder (t, below);
     }
-  if (!dir && g_file_get_contents (path, &data, &length, NULL) && has_marker (data, length))
+  if (!dir && g_file_get_contents (path, &data, &length, NULL) && marker_is_in (data, length))
     leak (t, path);
 }
 
@@ -551,7 +473,7 @@ test_released (void)
   g_assert_true (
       sk_transfers_decide (t.c.transfers, crossing_who ("jiro"), t.id, SK_DECISION_APPROVE, "", &error));
   g_autoptr (GByteArray) got = mock_guest_take_put (&t.own, &name);
-  g_assert_true (has_marker (got->data, got->len));
+  g_assert_true (marker_is_in (got->data, got->len));
   g_assert_cmpuint (mock_guest_count (&t.other, SK_FILE_PUT), ==, 0);
   crossing_wait (&t.c, t.id, SK_TRANSFER_DELIVERED);
   finish (&t);
@@ -562,7 +484,7 @@ test_released (void)
       sk_transfers_decide (t.c.transfers, crossing_who ("jiro"), t.id, SK_DECISION_APPROVE, "", &error));
   crossing_wait (&t.c, t.id, SK_TRANSFER_RELEASING);
   text = crossing_fetch (&t.c, "taro", t.id, 0, &error);
-  g_assert_true (has_marker (text, strlen (text)));
+  g_assert_true (marker_is_in (text, strlen (text)));
   finish (&t);
 }
 
@@ -608,7 +530,6 @@ main (int argc, char **argv)
 {
   setlocale (LC_ALL, "C.UTF-8");
   g_test_init (&argc, &argv, NULL);
-  make_forms ();
   g_test_add_func ("/no-path/released", test_released);
   g_test_add_func ("/no-path/taken-back", test_taken_back);
   g_test_add_data_func ("/no-path/import", GINT_TO_POINTER (SK_CROSS_IMPORT), test_states);
