@@ -16,6 +16,12 @@ struct _MockLink
 };
 G_DEFINE_FINAL_TYPE (MockLink, mock_link, SK_TYPE_AGENT_LINK)
 
+typedef struct
+{
+  SkAgentAnswer answer;
+  gpointer data;
+} Request;
+
 static void
 heard_free (gpointer data)
 {
@@ -39,6 +45,12 @@ is_up (SkAgentLink *link)
 static void
 call (SkAgentLink *link, const SkMessage *message, guint timeout_ms, SkAgentAnswer answer, gpointer data)
 {
+  MockGuest *guest = MOCK_LINK (link)->guest;
+  Request *request = g_new (Request, 1);
+  *request = (Request){ answer, data };
+  g_queue_push_tail (&guest->open, request);
+  if (message->type == SK_AGENT_OPEN_URL)
+    g_ptr_array_add (guest->urls, g_strdup (message->s[0]));
 }
 
 static gboolean
@@ -84,8 +96,9 @@ mock_link_init (MockLink *self)
 void
 mock_guest_init (MockGuest *guest)
 {
-  *guest
-      = (MockGuest){ g_object_new (MOCK_TYPE_LINK, NULL), g_ptr_array_new_with_free_func (heard_free), 0, 0 };
+  *guest = (MockGuest){ .link = g_object_new (MOCK_TYPE_LINK, NULL),
+                        .heard = g_ptr_array_new_with_free_func (heard_free),
+                        .urls = g_ptr_array_new_with_free_func (g_free) };
   MOCK_LINK (guest->link)->guest = guest;
   sk_agent_link_set_running (guest->link, TRUE);
 }
@@ -93,8 +106,13 @@ mock_guest_init (MockGuest *guest)
 void
 mock_guest_clear (MockGuest *guest)
 {
+  if (!guest->link)
+    return;
+  while (guest->open.length > 0)
+    mock_guest_answer (guest, FALSE, "", SK_ERROR_CANCELLED);
   g_clear_object (&guest->link);
   g_clear_pointer (&guest->heard, g_ptr_array_unref);
+  g_clear_pointer (&guest->urls, g_ptr_array_unref);
 }
 
 void
@@ -132,6 +150,18 @@ on_deadline (gpointer what)
 {
   g_error ("the test waited too long for %s", (const char *) what);
   return G_SOURCE_REMOVE;
+}
+
+void
+mock_guest_answer (MockGuest *guest, gboolean ok, const char *text, guint code)
+{
+  const guint deadline = g_timeout_add_seconds (DEADLINE_SECONDS, on_deadline, (gpointer) "a request");
+  while (guest->open.length == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (deadline);
+  g_autofree Request *request = g_queue_pop_head (&guest->open);
+  g_autoptr (GError) error = code ? g_error_new_literal (SK_ERROR, (int) code, "the link is gone") : NULL;
+  request->answer (ok, text, NULL, error, request->data);
 }
 
 static const SkMessage *

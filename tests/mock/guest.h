@@ -1,5 +1,5 @@
-/* A guest's end of the agent port, for files alone: a link of the test over which it says what it is told to,
- * honest or not, and which remembers every message of the host. The main loop's thread. */
+/* A guest's end of the agent port, for what crosses: a link of the test over which it says what it is told
+ * to, honest or not, and which remembers every message of the host. The main loop's thread. */
 #pragma once
 #include "core/agent-link.h"
 
@@ -15,6 +15,8 @@ typedef struct
   GPtrArray *heard; /* MockHeard, all of them since the beginning */
   guint next;       /* the first that mock_guest_hears() has not passed yet */
   guint32 last_offer;
+  GPtrArray *urls; /* char *: what the host wanted opened, all of them since the beginning */
+  GQueue open;     /* the ones of all its requests that are not answered yet */
 } MockGuest;
 
 void mock_guest_init (MockGuest *);
@@ -30,6 +32,9 @@ const SkMessage *mock_guest_hears (MockGuest *, guint16 type);
 gboolean mock_guest_has_heard (const MockGuest *, guint16 type);
 /* Messages of this type in all. */
 guint mock_guest_count (const MockGuest *, guint16 type);
+
+/* Answers the oldest request, waiting for it. error: 0, or what became of the link instead. */
+void mock_guest_answer (MockGuest *, gboolean ok, const char *text, guint error);
 
 /* Its words. A key has 32 hex digits. */
 const char *mock_guest_offer (MockGuest *, const char *key, const char *kind, guint items, guint64 bytes);
