@@ -19,6 +19,18 @@ test_every_code_is_complete (void)
     }
 }
 
+/* Transfers, streams, previews, the disk: the sentence before the details has to fit all of them. */
+static void
+test_full_is_of_anything (void)
+{
+  const SkErrorInfo *info = sk_error_info_for_code (SK_ERROR_FULL);
+  g_assert_null (strstr (info->en, "rowser"));
+  g_assert_null (strstr (info->ja, "ブラウザー"));
+  g_assert_null (strstr (info->ja, "順番"));
+  g_assert_nonnull (strstr (info->en, "try again"));
+  g_assert_nonnull (strstr (info->ja, "やり直してください"));
+}
+
 static void
 test_foreign_errors (void)
 {
@@ -35,6 +47,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/error/complete", test_every_code_is_complete);
+  g_test_add_func ("/error/full", test_full_is_of_anything);
   g_test_add_func ("/error/foreign", test_foreign_errors);
   return g_test_run ();
 }
