@@ -1,11 +1,11 @@
 /* No path leads from what is not released to the other side.
  *
- * A file with a marker in it is brought into each state, in both directions; then every route of the API's
- * own table is asked as its sender, a colleague, an approver, an administrator and a stranger, with every
- * body and upgrade there is, and two guests, its user's and somebody else's, say every file message of the
- * wire's own table with every id there is. Neither an answer, nor an event, nor a message to a guest, nor a
- * file of the broker's folder has the marker, in whatever form; and nothing of it all moves the transfer any
- * nearer to its release. A new route or message is asked without a line here. */
+ * A file, or a text that was copied, with a marker in it is brought into each state, in both directions; then
+ * every route of the API's own table is asked as its sender, a colleague, an approver, an administrator and a
+ * stranger, with every body and upgrade there is, and two guests, its user's and somebody else's, say every
+ * file message of the wire's own table with every id there is. Neither an answer, nor an event, nor a message
+ * to a guest, nor a file of the broker's folder has the marker, in whatever form; and nothing of it all moves
+ * the transfer any nearer to its release. A new route or message is asked without a line here. */
 #include "api/route.h"
 #include "common/error.h"
 #include "marker.h"
@@ -31,6 +31,7 @@ typedef struct
   char *base; /* the state folder with the transfer held, as it is copied for each try */
   char *id, *blob, *result;
   SkCross direction;
+  gboolean clip; /* copied, not sent */
   SkTransferState state;
   guint requests, messages, answered, moved;
   gsize bytes;
@@ -117,6 +118,8 @@ arrange (Try *t)
   if (t->state != SK_TRANSFER_HELD)
     run_sql (t, "UPDATE transfers SET state = '%s' WHERE id = '%s'", sk_transfer_state_word (t->state),
              t->id);
+  if (t->clip)
+    run_sql (t, "UPDATE transfers SET keep_content = 1, retention_days = 30 WHERE id = '%s'", t->id);
   if (t->state == SK_TRANSFER_RECEIVING)
     run_sql (t, "UPDATE transfer_items SET blob = '' WHERE transfer = '%s'", t->id);
   /* What is approved would be released at once: here the trail cannot take the row. */
@@ -131,15 +134,35 @@ arrange (Try *t)
   g_assert_cmpint (crossing_state (&t->c, t->id), ==, t->state);
 }
 
+/* The way that test-no-path-clip tries; here it is asked for as if it were a file. */
+static char *
+copy (Try *t)
+{
+  const SkSession session = {
+    .id = (char *) "s1", .vm = (char *) "vm-s1", .user = (char *) "taro", .uid = crossing_who ("taro")->uid
+  };
+  const SkTransferClip clip = { &session, t->direction, SK_KIND_TEXT, 1 };
+  g_autoptr (GError) error = NULL;
+  SkQuarantineWriter *writer = sk_quarantine_begin (t->c.quarantine, KEY, "taro", &error);
+  g_assert_no_error (error);
+  g_assert_true (sk_quarantine_write (writer, CONTENT, strlen (CONTENT), &error));
+  g_autoptr (SkQuarantined) content = sk_quarantine_finish (writer, &error);
+  char *id = sk_transfers_create_clip (t->c.transfers, &clip, content, &error);
+  g_assert_no_error (error);
+  return id;
+}
+
 static void
-prepare (Try *t, SkCross direction)
+prepare (Try *t, SkCross direction, gboolean clip)
 {
   g_autofree char *text = NULL;
-  *t = (Try){ .direction = direction };
+  *t = (Try){ .direction = direction, .clip = clip };
   crossing_up (&t->c, CROSSING_HOLD_ALL, 1);
   crossing_set_people (&t->c, "taro,,,tax,,,\nhanako,,,tax,,,\ngoro,,village,,,,\njiro,,,,approver,,\n");
   add_guests (t);
-  if (direction == SK_CROSS_EXPORT)
+  if (clip)
+    t->id = copy (t);
+  else if (direction == SK_CROSS_EXPORT)
     t->id = crossing_send (&t->c, "taro", "a.txt", CONTENT);
   else
     {
@@ -422,9 +445,16 @@ check_folder (Try *t, const char *path)
 /* -- all of it ---------------------------------------------------------------------------------------------
  */
 
-static void
-test_states (gconstpointer direction)
+typedef struct
 {
+  SkCross direction;
+  gboolean clip;
+} Case;
+
+static void
+test_states (gconstpointer data)
+{
+  const Case *what = data;
   const Asker askers[] = { { "sender", "taro", crossing_who ("taro")->uid },
                            { "colleague", "hanako", crossing_who ("hanako")->uid },
                            { "approver", "jiro", crossing_who ("jiro")->uid },
@@ -435,8 +465,9 @@ test_states (gconstpointer direction)
           SK_TRANSFER_HELD,      SK_TRANSFER_APPROVED,    SK_TRANSFER_DENIED,     SK_TRANSFER_PURGED,
           SK_TRANSFER_CANCELLED, SK_TRANSFER_EXPIRED };
   Try t;
-  prepare (&t, (SkCross) GPOINTER_TO_INT (direction));
-  for (guint s = 0; s < G_N_ELEMENTS (states); s++)
+  prepare (&t, what->direction, what->clip);
+  /* What is copied is not recorded before it is whole. */
+  for (guint s = what->clip ? 1 : 0; s < G_N_ELEMENTS (states); s++)
     {
       const guint requests = t.requests, messages = t.messages, answered = t.answered;
       t.state = states[s];
@@ -467,7 +498,7 @@ test_released (void)
   Try t;
   g_autoptr (GError) error = NULL;
   g_autofree char *name = NULL, *text = NULL;
-  prepare (&t, SK_CROSS_EXPORT);
+  prepare (&t, SK_CROSS_EXPORT, FALSE);
   t.state = SK_TRANSFER_HELD;
   arrange (&t);
   g_assert_true (
@@ -477,7 +508,7 @@ test_released (void)
   g_assert_cmpuint (mock_guest_count (&t.other, SK_FILE_PUT), ==, 0);
   crossing_wait (&t.c, t.id, SK_TRANSFER_DELIVERED);
   finish (&t);
-  prepare (&t, SK_CROSS_IMPORT);
+  prepare (&t, SK_CROSS_IMPORT, FALSE);
   t.state = SK_TRANSFER_HELD;
   arrange (&t);
   g_assert_true (
@@ -495,7 +526,7 @@ test_taken_back (void)
 {
   Try t;
   g_autoptr (GError) error = NULL;
-  prepare (&t, SK_CROSS_EXPORT);
+  prepare (&t, SK_CROSS_EXPORT, FALSE);
   t.state = SK_TRANSFER_HELD;
   arrange (&t);
   g_assert_true (
@@ -528,11 +559,17 @@ test_taken_back (void)
 int
 main (int argc, char **argv)
 {
+  static const Case cases[] = { { SK_CROSS_IMPORT, FALSE },
+                                { SK_CROSS_EXPORT, FALSE },
+                                { SK_CROSS_IMPORT, TRUE },
+                                { SK_CROSS_EXPORT, TRUE } };
   setlocale (LC_ALL, "C.UTF-8");
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/no-path/released", test_released);
   g_test_add_func ("/no-path/taken-back", test_taken_back);
-  g_test_add_data_func ("/no-path/import", GINT_TO_POINTER (SK_CROSS_IMPORT), test_states);
-  g_test_add_data_func ("/no-path/export", GINT_TO_POINTER (SK_CROSS_EXPORT), test_states);
+  g_test_add_data_func ("/no-path/import", &cases[0], test_states);
+  g_test_add_data_func ("/no-path/export", &cases[1], test_states);
+  g_test_add_data_func ("/no-path/copied-import", &cases[2], test_states);
+  g_test_add_data_func ("/no-path/copied-export", &cases[3], test_states);
   return g_test_run ();
 }
