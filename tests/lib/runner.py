@@ -43,7 +43,7 @@ MESON_FACTOR = 2
 ASAN_FACTOR = 6
 # Between SIGTERM, on which a test cleans up after itself, and SIGKILL.
 GRACE_SECONDS = 20
-# Tests that share nothing but the processor run side by side.
+# Tests that share nothing but the processor run side by side; of the other suites those of meson that it calls parallel, before the rest.
 PARALLEL_SUITES = ("unit", "fuzz", "asan")
 TAIL_LINES = 120
 
@@ -54,7 +54,7 @@ SERVICES = ("dbus-daemon", "virtlogd", "libvirtd", "tini")
 # Takes in what libvirtd starts, as we do the rest.
 REAPER = "tini"
 
-Test = collections.namedtuple("Test", "suite name command env cwd timeout tap needs")
+Test = collections.namedtuple("Test", "suite name command env cwd timeout tap needs beside", defaults=(False,))
 
 
 class Outcome:
@@ -132,7 +132,7 @@ def from_meson(entry, suite, build, factor=MESON_FACTOR):
     env = {key: str(value) for key, value in entry.get("env", {}).items()}
     return Test(suite, entry["name"], entry["cmd"], env, entry.get("workdir") or build,
                 entry.get("timeout", TIMEOUTS[suite]) * factor, entry["protocol"] in ("tap", "gtest"),
-                set(env.get("SEKISHO_NEEDS", "").split()))
+                set(env.get("SEKISHO_NEEDS", "").split()), suite in PARALLEL_SUITES or entry.get("is_parallel", False))
 
 
 def suite_of(entry):
@@ -369,7 +369,7 @@ def run_test(test):
                                        stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
             try:
                 # Only then no step of a build runs beside it, which waits for children of its own.
-                alone = test.suite in SCRIPT_SUITES
+                alone = test.suite in SCRIPT_SUITES and not test.beside
                 status = wait_reaping(process, test.timeout) if alone else process.wait(test.timeout)
             except subprocess.TimeoutExpired:
                 end_group(process)
@@ -380,7 +380,7 @@ def run_test(test):
         judge(test, status, log, outcome)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    if test.suite not in PARALLEL_SUITES:
+    if not test.beside:
         check_leftovers(outcome)
     outcome.seconds = time.monotonic() - start
     report(test, outcome, log)
@@ -444,8 +444,11 @@ def wanted(tests, names):
 
 
 def run_suite(suite, tests):
-    if suite not in PARALLEL_SUITES:
-        return [run_test(test) for test in tests]
+    outcomes = run_beside(suite, [test for test in tests if test.beside])
+    return outcomes + [run_test(test) for test in tests if not test.beside]
+
+
+def run_beside(suite, tests):
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         outcomes = list(pool.map(run_test, tests))
     if outcomes:
