@@ -1,9 +1,21 @@
 #include "core/sink.h"
+#include <string.h>
 
-/* The main loop is told of so much at once while more waits: it wakes for each word. */
-#define TELL_BYTES (256 * 1024)
+/* The thread is woken, and the main loop told, for so much at once while more comes: a guest's messages are
+ * small, and waking somebody costs more than copying one. */
+#define BLOCK_BYTES (256 * 1024)
+/* Blocks that are used again; more are on their way only when the disk is slower than the guest. Memory that
+ * goes back to the system comes back a page fault at a time. */
+#define SPARES_MAX 4
 
-/* What the thread is told; a block of bytes, or one of these. */
+typedef struct
+{
+  GBytes *bytes; /* whole; or NULL, and: */
+  gsize used;
+  guint8 data[];
+} Block;
+
+/* What the thread is told; a Block, or one of these. */
 static const char finish_mark, stop_mark;
 
 struct _SkSink
@@ -11,11 +23,12 @@ struct _SkSink
   gatomicrefcount refs;
   const SkSinkListener *listener;
   gpointer data;
-  SkQuarantineWriter *writer; /* the thread's */
-  gsize untold;               /* the thread's: bytes that are written */
-  GAsyncQueue *orders;
+  SkQuarantineWriter *writer;   /* the thread's */
+  gsize untold;                 /* the thread's: bytes that are written */
+  GAsyncQueue *orders, *spares; /* Block */
   GThread *thread;
-  gboolean dropped; /* main context only */
+  Block *filling; /* main context only, as: */
+  gboolean dropped;
 };
 
 typedef struct
@@ -32,7 +45,25 @@ unref (SkSink *sink)
   if (!g_atomic_ref_count_dec (&sink->refs))
     return;
   g_async_queue_unref (sink->orders);
+  g_async_queue_unref (sink->spares);
   g_free (sink);
+}
+
+static void
+block_free (gpointer data)
+{
+  Block *block = data;
+  g_clear_pointer (&block->bytes, g_bytes_unref);
+  g_free (block);
+}
+
+static void
+give_back (SkSink *sink, Block *block)
+{
+  if (block->bytes || g_async_queue_length (sink->spares) >= SPARES_MAX)
+    block_free (block);
+  else
+    g_async_queue_push (sink->spares, block);
 }
 
 static gboolean
@@ -80,11 +111,13 @@ obey (SkSink *sink, gpointer order)
       tell (sink, 0, content, error);
       return FALSE;
     }
-  const gsize length = g_bytes_get_size (order);
-  if (sk_quarantine_write (sink->writer, g_bytes_get_data (order, NULL), length, &error))
+  const Block *block = order;
+  gsize length = block->used;
+  const void *data = block->bytes ? g_bytes_get_data (block->bytes, &length) : block->data;
+  if (sk_quarantine_write (sink->writer, data, length, &error))
     {
       sink->untold += length;
-      if (sink->untold >= TELL_BYTES || g_async_queue_length (sink->orders) <= 0)
+      if (sink->untold >= BLOCK_BYTES || g_async_queue_length (sink->orders) <= 0)
         tell_written (sink);
       return TRUE;
     }
@@ -101,7 +134,7 @@ run (gpointer data)
     {
       open = open && obey (sink, order);
       if (order != &finish_mark)
-        g_bytes_unref (order);
+        give_back (sink, order);
     }
   g_clear_pointer (&sink->writer, sk_quarantine_writer_free);
   return NULL;
@@ -116,19 +149,61 @@ sk_sink_new (SkQuarantineWriter *take_writer, const SkSinkListener *listener, gp
   sink->listener = listener;
   sink->data = data;
   sink->orders = g_async_queue_new ();
+  sink->spares = g_async_queue_new_full (block_free);
   sink->thread = g_thread_new ("sink", run, sink);
   return sink;
+}
+
+static void
+push_filling (SkSink *sink)
+{
+  Block *block = g_steal_pointer (&sink->filling);
+  if (block)
+    g_async_queue_push (sink->orders, block);
 }
 
 void
 sk_sink_push (SkSink *sink, GBytes *bytes)
 {
-  g_async_queue_push (sink->orders, g_bytes_ref (bytes));
+  Block *block = g_new0 (Block, 1);
+  block->bytes = g_bytes_ref (bytes);
+  push_filling (sink);
+  g_async_queue_push (sink->orders, block);
+}
+
+static Block *
+take_block (SkSink *sink)
+{
+  Block *block = g_async_queue_try_pop (sink->spares);
+  if (!block)
+    block = g_malloc (sizeof *block + BLOCK_BYTES);
+  block->bytes = NULL;
+  block->used = 0;
+  return block;
+}
+
+void
+sk_sink_write (SkSink *sink, const guint8 *data, gsize length)
+{
+  while (length > 0)
+    {
+      if (!sink->filling)
+        sink->filling = take_block (sink);
+      Block *block = sink->filling;
+      const gsize n = MIN (length, BLOCK_BYTES - block->used);
+      memcpy (block->data + block->used, data, n);
+      block->used += n;
+      data += n;
+      length -= n;
+      if (block->used == BLOCK_BYTES)
+        push_filling (sink);
+    }
 }
 
 void
 sk_sink_finish (SkSink *sink)
 {
+  push_filling (sink);
   g_async_queue_push (sink->orders, (gpointer) &finish_mark);
 }
 
@@ -138,6 +213,7 @@ sk_sink_free (SkSink *sink)
   if (!sink)
     return;
   sink->dropped = TRUE;
+  push_filling (sink);
   g_async_queue_push (sink->orders, (gpointer) &stop_mark);
   g_thread_join (sink->thread);
   unref (sink);

@@ -15,6 +15,9 @@ typedef struct
 
 SkSink *sk_sink_new (SkQuarantineWriter *take_writer, const SkSinkListener *listener, gpointer data);
 void sk_sink_push (SkSink *, GBytes *bytes);
+/* Copied. Small pieces are gathered: they are written, and said to be, once there are enough of them, or at
+ * sk_sink_finish() or sk_sink_free(). */
+void sk_sink_write (SkSink *, const guint8 *data, gsize length);
 void sk_sink_finish (SkSink *);
 /* No more calls back; what was written stays, to go on from. Waits for the thread. */
 void sk_sink_free (SkSink *);

@@ -363,19 +363,17 @@ on_data (SkGuestOffer *offer, guint index, guint64 offset, const guint8 *untrust
   Incoming *in = sk_guest_offer_get_data (offer);
   if (!in)
     return;
-  if (!receiving (in))
+  SkLiveTransfer *t = receiving (in);
+  if (!t)
     {
       give_up (in, SK_ERROR_CANCELLED, SK_BOTH ("it was withdrawn", "取り下げられました"));
       return;
     }
-  GBytes *bytes = g_bytes_new (untrusted, length);
+  t->heard = g_get_monotonic_time ();
   if (g_queue_get_length (&in->parts) > 1)
-    {
-      g_queue_push_tail (&((Part *) g_queue_peek_tail (&in->parts))->waiting, bytes);
-      return;
-    }
-  sk_sink_push (in->sink, bytes);
-  g_bytes_unref (bytes);
+    g_queue_push_tail (&((Part *) g_queue_peek_tail (&in->parts))->waiting, g_bytes_new (untrusted, length));
+  else
+    sk_sink_write (in->sink, untrusted, length);
 }
 
 static void
