@@ -1,4 +1,5 @@
 #include "desktop/clipboard.h"
+#include "desktop/drop.h"
 #include <string.h>
 
 #define BMP_HEAD 54
@@ -122,7 +123,10 @@ offer (SkDesktopClip *self)
   g_cancellable_cancel (self->reading);
   g_object_unref (self->reading);
   self->reading = g_cancellable_new ();
-  if (gdk_content_formats_contain_gtype (formats, G_TYPE_STRING))
+  /* Files are sent (drop.h); that they are called so is not for the other side to know before. */
+  if (sk_drop_is_copied (self->clipboard))
+    give (self, SK_CLIP_TEXT, NULL);
+  else if (gdk_content_formats_contain_gtype (formats, G_TYPE_STRING))
     gdk_clipboard_read_text_async (self->clipboard, self->reading, on_text, self);
   else if (gdk_content_formats_contain_gtype (formats, GDK_TYPE_TEXTURE))
     gdk_clipboard_read_texture_async (self->clipboard, self->reading, on_texture, self);

@@ -57,13 +57,22 @@ is_reserved (GdkModifierType state)
 }
 
 static gboolean
+is_paste (guint keyval, GdkModifierType state)
+{
+  const GdkModifierType held = state & (GDK_CONTROL_MASK | GDK_ALT_MASK | GDK_SHIFT_MASK | GDK_SUPER_MASK);
+  return (held == GDK_CONTROL_MASK && (keyval == GDK_KEY_v || keyval == GDK_KEY_V))
+         || (held == GDK_SHIFT_MASK && keyval == GDK_KEY_Insert);
+}
+
+static gboolean
 on_key_pressed (GtkEventControllerKey *controller, guint keyval, guint keycode, GdkModifierType state,
                 gpointer data)
 {
   SkPicture *self = data;
-  if (is_reserved (state) && sk_picture_offer_reserved_key (self, keyval))
+  if ((is_reserved (state) && sk_picture_offer_reserved_key (self, keyval))
+      || (is_paste (keyval, state) && sk_picture_offer_paste (self)))
     {
-      /* The guest has seen Ctrl and Alt go down; it must not think they are held. */
+      /* The guest has seen Ctrl (and Alt) go down; it must not think they are held. */
       sk_keyboard_release_all (&self->keyboard);
       return TRUE;
     }

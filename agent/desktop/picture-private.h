@@ -36,4 +36,5 @@ struct _SkPicture
 double sk_picture_get_scale (SkPicture *self);
 void sk_picture_get_layout (SkPicture *self, SkLayout *ret_layout);
 gboolean sk_picture_offer_reserved_key (SkPicture *self, guint keyval);
+gboolean sk_picture_offer_paste (SkPicture *self);
 void sk_picture_add_controllers (SkPicture *self);

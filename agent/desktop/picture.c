@@ -18,6 +18,7 @@ enum
   ROOM_CHANGED,
   PAINTED,
   RESERVED_KEY,
+  PASTE,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -343,6 +344,8 @@ sk_picture_class_init (SkPictureClass *class)
   signals[RESERVED_KEY]
       = g_signal_new ("reserved-key", SK_TYPE_PICTURE, G_SIGNAL_RUN_LAST, 0,
                       g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_UINT);
+  signals[PASTE] = g_signal_new ("paste", SK_TYPE_PICTURE, G_SIGNAL_RUN_LAST, 0,
+                                 g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 0);
 }
 
 gboolean
@@ -350,6 +353,14 @@ sk_picture_offer_reserved_key (SkPicture *self, guint keyval)
 {
   gboolean taken = FALSE;
   g_signal_emit (self, signals[RESERVED_KEY], 0, keyval, &taken);
+  return taken;
+}
+
+gboolean
+sk_picture_offer_paste (SkPicture *self)
+{
+  gboolean taken = FALSE;
+  g_signal_emit (self, signals[PASTE], 0, &taken);
   return taken;
 }
 

@@ -10,7 +10,8 @@ G_DECLARE_FINAL_TYPE (SkPicture, sk_picture, SK, PICTURE, GtkWidget)
  *   "room-changed" (int width, int height, int scale-percent): device pixels there are, after they stood
  *       still for a moment
  *   "painted": a picture is on the screen for the first time since sk_picture_expect_first()
- *   "reserved-key" (guint keyval): a combination with Ctrl+Alt that belongs to the window; TRUE = taken */
+ *   "reserved-key" (guint keyval): a combination with Ctrl+Alt that belongs to the window; TRUE = taken
+ *   "paste" (): Ctrl+V or Shift+Insert, before the guest has it; TRUE = taken: it is for this side */
 
 SkPicture *sk_picture_new (SkPixels *pixels);
 /* Where input goes; NULL: nowhere. Not owned: set NULL before freeing it. */

@@ -180,6 +180,12 @@ on_drop (GPtrArray *paths, gpointer data)
   self->actions.files (paths, self->data);
 }
 
+static gboolean
+on_paste (SkPicture *picture, gpointer data)
+{
+  return sk_drop_paste (GTK_WIDGET (picture), on_drop, data);
+}
+
 static void
 on_header_action (SkHeaderAction action, const char *url, gpointer data)
 {
@@ -318,6 +324,7 @@ connect_signals (SkWindow *self)
   g_signal_connect (self->picture, "room-changed", G_CALLBACK (on_room), self);
   g_signal_connect (self->picture, "painted", G_CALLBACK (on_painted), self);
   g_signal_connect (self->picture, "reserved-key", G_CALLBACK (on_reserved_key), self);
+  g_signal_connect (self->picture, "paste", G_CALLBACK (on_paste), self);
 }
 
 SkWindow *
