@@ -280,7 +280,10 @@ sk_gathering_text (const SkGathering *gathering)
 {
   g_autofree char *bytes = sk_transfer_bytes_text (gathering->bytes);
   GString *text = g_string_new (NULL);
-  g_string_append_printf (text, SK_TR ("%u files, %s", "%u ファイル、%s"), gathering->files->len, bytes);
+  const guint n = gathering->files->len;
+  g_string_append_printf (
+      text, n == 1 ? SK_TR ("%u file, %s", "%u ファイル、%s") : SK_TR ("%u files, %s", "%u ファイル、%s"), n,
+      bytes);
   if (gathering->links)
     g_string_append_printf (text, SK_TR ("; %u links are left out", "。リンク %u 件は送りません"),
                             gathering->links);
