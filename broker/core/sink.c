@@ -10,7 +10,6 @@
 
 typedef struct
 {
-  GBytes *bytes; /* whole; or NULL, and: */
   gsize used;
   guint8 data[];
 } Block;
@@ -50,18 +49,10 @@ unref (SkSink *sink)
 }
 
 static void
-block_free (gpointer data)
-{
-  Block *block = data;
-  g_clear_pointer (&block->bytes, g_bytes_unref);
-  g_free (block);
-}
-
-static void
 give_back (SkSink *sink, Block *block)
 {
-  if (block->bytes || g_async_queue_length (sink->spares) >= SPARES_MAX)
-    block_free (block);
+  if (g_async_queue_length (sink->spares) >= SPARES_MAX)
+    g_free (block);
   else
     g_async_queue_push (sink->spares, block);
 }
@@ -112,11 +103,9 @@ obey (SkSink *sink, gpointer order)
       return FALSE;
     }
   const Block *block = order;
-  gsize length = block->used;
-  const void *data = block->bytes ? g_bytes_get_data (block->bytes, &length) : block->data;
-  if (sk_quarantine_write (sink->writer, data, length, &error))
+  if (sk_quarantine_write (sink->writer, block->data, block->used, &error))
     {
-      sink->untold += length;
+      sink->untold += block->used;
       if (sink->untold >= BLOCK_BYTES || g_async_queue_length (sink->orders) <= 0)
         tell_written (sink);
       return TRUE;
@@ -149,7 +138,7 @@ sk_sink_new (SkQuarantineWriter *take_writer, const SkSinkListener *listener, gp
   sink->listener = listener;
   sink->data = data;
   sink->orders = g_async_queue_new ();
-  sink->spares = g_async_queue_new_full (block_free);
+  sink->spares = g_async_queue_new_full (g_free);
   sink->thread = g_thread_new ("sink", run, sink);
   return sink;
 }
@@ -162,22 +151,12 @@ push_filling (SkSink *sink)
     g_async_queue_push (sink->orders, block);
 }
 
-void
-sk_sink_push (SkSink *sink, GBytes *bytes)
-{
-  Block *block = g_new0 (Block, 1);
-  block->bytes = g_bytes_ref (bytes);
-  push_filling (sink);
-  g_async_queue_push (sink->orders, block);
-}
-
 static Block *
 take_block (SkSink *sink)
 {
   Block *block = g_async_queue_try_pop (sink->spares);
   if (!block)
     block = g_malloc (sizeof *block + BLOCK_BYTES);
-  block->bytes = NULL;
   block->used = 0;
   return block;
 }

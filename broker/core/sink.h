@@ -14,7 +14,6 @@ typedef struct
 } SkSinkListener;
 
 SkSink *sk_sink_new (SkQuarantineWriter *take_writer, const SkSinkListener *listener, gpointer data);
-void sk_sink_push (SkSink *, GBytes *bytes);
 /* Copied. Small pieces are gathered: they are written, and said to be, once there are enough of them, or at
  * sk_sink_finish() or sk_sink_free(). */
 void sk_sink_write (SkSink *, const guint8 *data, gsize length);

@@ -274,7 +274,7 @@ start_next (Incoming *in)
   in->sink = sk_sink_new (writer, &sink_listener, in);
   while ((bytes = g_queue_pop_head (&part->waiting)))
     {
-      sk_sink_push (in->sink, bytes);
+      sk_sink_write (in->sink, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
       g_bytes_unref (bytes);
     }
   if (part->whole)
@@ -289,10 +289,7 @@ on_wrote (gsize bytes, gpointer data)
   const Part *part = g_queue_peek_head (&in->parts);
   SkLiveTransfer *t = sk_transfers_find (in->guest->owner, in->transfer);
   if (t && part->index < t->items->len)
-    {
-      ((SkLiveItem *) t->items->pdata[part->index])->received += (gint64) bytes;
-      t->heard = g_get_monotonic_time ();
-    }
+    ((SkLiveItem *) t->items->pdata[part->index])->received += (gint64) bytes;
   sk_guest_offer_credit (in->offer, bytes);
 }
 

@@ -65,7 +65,7 @@ keep (SkLiveTransfer *t, GBytes *content)
   in->owner = g_object_ref (t->owner);
   in->transfer = g_strdup (t->row->id);
   in->sink = sk_sink_new (writer, &listener, in);
-  sk_sink_push (in->sink, content);
+  sk_sink_write (in->sink, g_bytes_get_data (content, NULL), g_bytes_get_size (content));
   sk_sink_finish (in->sink);
 }
 
