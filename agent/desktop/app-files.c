@@ -105,7 +105,7 @@ on_told (SkReceiverWord word, const SkTransferInfo *info, gpointer data)
 {
   App *app = data;
   const gboolean asked = word == SK_RECEIVER_ASKED;
-  const gboolean sent = asked || strcmp (info->kind, "file") == 0;
+  const gboolean sent = asked || !sk_transfer_passes (info->kind);
   g_autofree char *id = g_strconcat (asked  ? "asked-"
                                      : sent ? "decided-"
                                             : "passing-",

@@ -141,13 +141,6 @@ sweep (SkReceiver *self, SkClient *client)
   return is_nobodys_fault (error) ? SK_RECEIVER_AWAY_SECONDS : SK_RECEIVER_RETRY_SECONDS;
 }
 
-/* Copied or opened, not sent: its user sees no progress and no list of it, only that nothing comes. */
-static gboolean
-passes (const char *kind)
-{
-  return strcmp (kind, "text") == 0 || strcmp (kind, "image") == 0 || strcmp (kind, "url") == 0;
-}
-
 /* What became of something that this user sent or copied, or that they are asked about it. */
 static gboolean
 is_word (JsonObject *object, SkReceiverWord *ret_word)
@@ -161,7 +154,7 @@ is_word (JsonObject *object, SkReceiverWord *ret_word)
     return strcmp (state, "waiting") == 0 || strcmp (state, "escalated") == 0;
   if (strcmp (type, "transfer") != 0)
     return FALSE;
-  if (passes (kind))
+  if (sk_transfer_passes (kind))
     return strcmp (state, "held") == 0 || g_strv_contains (decided, state);
   return g_strv_contains (decided, state) && strcmp (kind, "file") == 0
          && strcmp (sk_json_get_string (object, "direction", ""), "export") == 0;
@@ -174,7 +167,7 @@ is_news (const SkTransferInfo *info, SkReceiverWord word)
 {
   if (word == SK_RECEIVER_ASKED || info->decisions->len > 0 || strcmp (info->state, "expired") == 0)
     return TRUE;
-  if (passes (info->kind))
+  if (sk_transfer_passes (info->kind))
     return strcmp (info->state, "held") == 0 || strcmp (info->state, "refused") == 0;
   return strcmp (info->state, "cancelled") == 0 && g_strcmp0 (info->user, g_get_user_name ()) != 0;
 }

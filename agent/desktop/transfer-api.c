@@ -1,5 +1,6 @@
 #include "desktop/transfer-api.h"
 #include "api/json.h"
+#include "common/crossing.h"
 #include "common/finding.h"
 #include <string.h>
 
@@ -391,4 +392,11 @@ sk_transfer_info_delivered (SkClient *client, const char *id, GError **error)
   json_node_take_object (body, json_object_new ());
   g_autoptr (JsonNode) answer = sk_client_call (client, "POST", path, body, NULL, error);
   return answer != NULL;
+}
+
+gboolean
+sk_transfer_passes (const char *untrusted_kind)
+{
+  SkKind kind;
+  return sk_kind_from_word (untrusted_kind, &kind) && sk_kind_is_passing (kind);
 }

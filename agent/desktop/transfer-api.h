@@ -60,5 +60,7 @@ gboolean
 sk_transfer_info_withdraw (SkClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean
 sk_transfer_info_delivered (SkClient *client, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* sk_kind_is_passing() of its word. */
+gboolean sk_transfer_passes (const char *untrusted_kind);
 /* Whether this text can be an id: [0-9a-f-], 1 to 64 of them. */
 gboolean sk_transfer_is_id (const char *untrusted_text);

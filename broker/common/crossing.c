@@ -49,3 +49,9 @@ sk_kind_from_word (const char *untrusted_word, SkKind *ret_kind)
   *ret_kind = (SkKind) index;
   return TRUE;
 }
+
+gboolean
+sk_kind_is_passing (SkKind kind)
+{
+  return kind == SK_KIND_TEXT || kind == SK_KIND_IMAGE || kind == SK_KIND_URL;
+}

@@ -26,6 +26,8 @@ extern const char *const sk_kind_words[];
 
 const char *sk_cross_word (SkCross cross);
 const char *sk_kind_word (SkKind kind);
+/* Copied or opened rather than sent: small, meant for now, without a list that its user would look at. */
+gboolean sk_kind_is_passing (SkKind kind);
 /* FALSE for any other word, NULL too; then nothing is written. */
 gboolean sk_cross_from_word (const char *untrusted_word, SkCross *ret_cross) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_kind_from_word (const char *untrusted_word, SkKind *ret_kind) G_GNUC_WARN_UNUSED_RESULT;

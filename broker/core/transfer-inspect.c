@@ -298,7 +298,7 @@ start (SkLiveTransfer *t, Run *run, GError **error)
       return FALSE;
     }
   run->pending = 3;
-  if (sk_transfer_is_passing (t->row))
+  if (sk_kind_is_passing (t->row->kind))
     {
       run->pending++;
       sk_quarantine_sync_async (self->parts.quarantine, row->blob, run->cancel, on_synced, run);

@@ -33,7 +33,7 @@ typedef struct
   GPtrArray *decisions; /* SkDecision */
   JsonArray *stages;    /* parsed row->stages; NULL: nobody decides */
   guint inspecting;     /* the item that is due */
-  gboolean unwritten;   /* its first row goes with its second (sk_transfer_is_passing) */
+  gboolean unwritten;   /* its first row goes with its second (sk_kind_is_passing) */
   gboolean busy;        /* an inspection or a delivery runs */
   gboolean queued;      /* is in one of the queues */
   GCancellable *cancel; /* of that */
@@ -156,7 +156,6 @@ gboolean sk_transfer_item_is_whole (const SkLiveItem *item);
 /* What only exists at the moment, on a clipboard or in an address bar: a lost power takes it from its sender
  * as well. Nothing of it need be on the disk before it was inspected; what was begun and never came whole is
  * never written at all. */
-gboolean sk_transfer_is_passing (const SkTransfer *row);
 void sk_live_transfer_check_received (SkLiveTransfer *);
 /* Bytes of the items that are known so far. */
 gint64 sk_live_transfer_announced (const SkLiveTransfer *);

@@ -10,12 +10,6 @@ sk_transfer_item_is_whole (const SkLiveItem *item)
   return *item->row->blob != '\0';
 }
 
-gboolean
-sk_transfer_is_passing (const SkTransfer *row)
-{
-  return row->kind == SK_KIND_TEXT || row->kind == SK_KIND_IMAGE || row->kind == SK_KIND_URL;
-}
-
 /* Names the unfinished file: [0-9a-f-]. */
 char *
 sk_transfer_writer_key (const SkLiveTransfer *t, guint item)
@@ -51,7 +45,7 @@ sk_live_transfer_writer (SkLiveTransfer *t, guint index, GError **error)
   SkQuarantineWriter *writer = sk_quarantine_begin (t->owner->parts.quarantine, key, t->row->user, error);
   if (!writer)
     return NULL;
-  if (sk_transfer_is_passing (t->row))
+  if (sk_kind_is_passing (t->row->kind))
     sk_quarantine_writer_set_lazy (writer);
   item->writing = TRUE;
   item->received = (gint64) sk_quarantine_writer_offset (writer);

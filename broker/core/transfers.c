@@ -334,7 +334,7 @@ sk_transfers_admit (SkTransfers *self, SkTransfer *take_row, GPtrArray *take_ite
   for (guint i = 0; i < take_items->len; i++)
     g_ptr_array_add (rows, take_items->pdata[i]);
   SkLiveTransfer *t = live_transfer_new (self, take_row, take_items, NULL);
-  if (sk_transfer_is_passing (t->row) && t->items->len == 1 && t->row->count == 1)
+  if (sk_kind_is_passing (t->row->kind) && t->items->len == 1 && t->row->count == 1)
     {
       t->unwritten = TRUE;
       g_hash_table_insert (self->live, g_strdup (t->row->id), t);
