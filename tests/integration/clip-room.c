@@ -3,7 +3,6 @@
 #include "common/fd.h"
 #include "marker.h"
 #include "rdp/ring.h"
-#include "store/store-private.h"
 #include "wire/buf.h"
 #include <poll.h>
 #include <string.h>
@@ -302,20 +301,6 @@ copy_tree (const char *from, const char *to)
   run_command ((const char *const[]){ "cp", "-a", from, to, NULL });
 }
 
-static void run_sql (ClipRoom *r, const char *format, ...) G_GNUC_PRINTF (2, 3);
-static void
-run_sql (ClipRoom *r, const char *format, ...)
-{
-  va_list args;
-  g_autofree char *path = g_build_filename (r->c.state, "sekisho.db", NULL);
-  g_autoptr (SkStore) store = sk_store_open (path, NULL);
-  va_start (args, format);
-  g_autofree char *sql = g_strdup_vprintf (format, args);
-  va_end (args);
-  if (sqlite3_exec (sk_store_handle (store), sql, NULL, NULL, NULL) != SQLITE_OK)
-    g_error ("%s: %s", sql, sqlite3_errmsg (sk_store_handle (store)));
-}
-
 static void
 open_sessions (ClipRoom *r)
 {
@@ -357,14 +342,15 @@ clip_room_arrange (ClipRoom *r, SkTransferState state, guint workers)
   r->state = state;
   r->workers = workers;
   /* What was made of it lies there already, also where it would be purged by now. */
-  run_sql (r, "UPDATE transfers SET state = '%s', keep_content = 1, retention_days = 30 WHERE id = '%s'",
-           sk_transfer_state_word (state), r->id);
+  crossing_sql (&r->c,
+                "UPDATE transfers SET state = '%s', keep_content = 1, retention_days = 30 WHERE id = '%s'",
+                sk_transfer_state_word (state), r->id);
   /* What is approved would be released at once: here the trail cannot take the row. */
   if (state == SK_TRANSFER_APPROVED)
-    run_sql (r,
-             "CREATE TRIGGER frozen BEFORE INSERT ON audit WHEN NEW.action = 'transfer.releasing' "
-             "AND NEW.object = '%s' BEGIN SELECT RAISE (ABORT, 'frozen'); END",
-             r->id);
+    crossing_sql (&r->c,
+                  "CREATE TRIGGER frozen BEFORE INSERT ON audit WHEN NEW.action = 'transfer.releasing' "
+                  "AND NEW.object = '%s' BEGIN SELECT RAISE (ABORT, 'frozen'); END",
+                  r->id);
   r->c.inspections = clip_room_inspects (r) ? 1 : 0; /* else it would not stay where it is */
   crossing_start (&r->c);
   open_sessions (r);

@@ -9,7 +9,6 @@
 #include "api/route.h"
 #include "common/error.h"
 #include "marker.h"
-#include "store/store-private.h"
 #include "unit/api-fixture.h"
 #include "unit/crossing-fixture.h"
 #include <glib/gstdio.h>
@@ -53,19 +52,6 @@ remove_tree (const char *path)
   const char *const argv[] = { "rm", "-rf", path, NULL };
   g_assert_true (
       g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
-}
-
-static void
-run_sql (Try *t, const char *format, ...)
-{
-  va_list args;
-  g_autofree char *path = g_build_filename (t->c.state, "sekisho.db", NULL);
-  g_autoptr (SkStore) store = sk_store_open (path, NULL);
-  va_start (args, format);
-  g_autofree char *sql = g_strdup_vprintf (format, args);
-  va_end (args);
-  if (sqlite3_exec (sk_store_handle (store), sql, NULL, NULL, NULL) != SQLITE_OK)
-    g_error ("%s: %s", sql, sqlite3_errmsg (sk_store_handle (store)));
 }
 
 static void
@@ -116,16 +102,17 @@ arrange (Try *t)
   remove_tree (t->c.state);
   copy_tree (t->base, t->c.state);
   if (t->state != SK_TRANSFER_HELD)
-    run_sql (t, "UPDATE transfers SET state = '%s' WHERE id = '%s'", sk_transfer_state_word (t->state),
-             t->id);
+    crossing_sql (&t->c, "UPDATE transfers SET state = '%s' WHERE id = '%s'",
+                  sk_transfer_state_word (t->state), t->id);
   if (t->clip)
-    run_sql (t, "UPDATE transfers SET keep_content = 1, retention_days = 30 WHERE id = '%s'", t->id);
+    crossing_sql (&t->c, "UPDATE transfers SET keep_content = 1, retention_days = 30 WHERE id = '%s'", t->id);
   if (t->state == SK_TRANSFER_RECEIVING)
-    run_sql (t, "UPDATE transfer_items SET blob = '' WHERE transfer = '%s'", t->id);
+    crossing_sql (&t->c, "UPDATE transfer_items SET blob = '' WHERE transfer = '%s'", t->id);
   /* What is approved would be released at once: here the trail cannot take the row. */
   if (t->state == SK_TRANSFER_APPROVED)
-    run_sql (t, "CREATE TRIGGER frozen BEFORE INSERT ON audit WHEN NEW.action = 'transfer.releasing' "
-                "BEGIN SELECT RAISE (ABORT, 'frozen'); END");
+    crossing_sql (&t->c,
+                  "CREATE TRIGGER frozen BEFORE INSERT ON audit WHEN NEW.action = 'transfer.releasing' "
+                  "BEGIN SELECT RAISE (ABORT, 'frozen'); END");
   t->c.inspections = 0; /* it stays where it is */
   crossing_start (&t->c);
   open_api (t);

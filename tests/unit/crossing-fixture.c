@@ -1,6 +1,7 @@
 #include "crossing-fixture.h"
 #include "common/error.h"
 #include "common/log.h"
+#include "store/store-private.h"
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,19 @@ inspect_dir (void)
   g_autofree char *here = g_path_get_dirname (self ? self : ".");
   const char *dir = g_getenv ("SEKISHO_INSPECT_DIR");
   return dir ? g_strdup (dir) : g_build_filename (here, "..", "..", "broker", "inspect", NULL);
+}
+
+void
+crossing_sql (Crossing *c, const char *format, ...)
+{
+  va_list args;
+  g_autofree char *path = g_build_filename (c->state, "sekisho.db", NULL);
+  g_autoptr (SkStore) store = sk_store_open (path, NULL);
+  va_start (args, format);
+  g_autofree char *sql = g_strdup_vprintf (format, args);
+  va_end (args);
+  if (sqlite3_exec (sk_store_handle (store), sql, NULL, NULL, NULL) != SQLITE_OK)
+    g_error ("%s: %s", sql, sqlite3_errmsg (sk_store_handle (store)));
 }
 
 static void

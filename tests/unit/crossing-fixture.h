@@ -55,6 +55,9 @@ void crossing_add_guest (Crossing *, MockGuest *, const char *user, const char *
 /* The import that a guest's key became; NULL. Borrowed. */
 const SkTransfer *crossing_import (Crossing *, const char *key);
 
+/* Between crossing_stop() and crossing_start(), or beside it: what no function of the store does. */
+void crossing_sql (Crossing *, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
 /* Rows of the trail about it: how many of this action ("transfer.releasing"). */
 guint crossing_audited (Crossing *, const char *id, const char *action);
 /* Faults of the whole trail. */
