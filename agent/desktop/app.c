@@ -77,7 +77,6 @@ connect_client (App *app, SkRdpTarget *target)
     }
   target->scale_percent = app->asked_scale = sk_large_text_percent (app->large_text, scale);
   target->player = sk_early_player (app->options);
-  target->clipboard = TRUE;
   sk_picture_expect_first (sk_window_get_picture (app->window));
   app->connected = sk_rdp_client_connect (app->client, target, NULL);
   if (!app->connected)

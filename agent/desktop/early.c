@@ -26,9 +26,7 @@ sk_early_player (const SkOptions *options)
 static SkRdpTarget
 wanted (const SkEarly *early)
 {
-  return (SkRdpTarget){
-    .fd = -1, .scale_percent = early->scale_percent, .clipboard = TRUE, .player = early->player
-  };
+  return (SkRdpTarget){ .fd = -1, .scale_percent = early->scale_percent, .player = early->player };
 }
 
 /* Link's thread. */

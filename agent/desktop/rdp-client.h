@@ -37,8 +37,9 @@ typedef struct
   const char *user, *password; /* benches only: of a server that is not ours; static */
   int width, height;           /* pixels wanted for the picture */
   int scale_percent;           /* 100 to 500: what the guest should enlarge by */
-  gboolean clipboard;          /* texts and pictures are copied both ways, as far as the broker lets them */
-  const char *player;          /* program that plays sound (player.c); NULL: no sound is asked for; static */
+  gboolean
+      no_clipboard;   /* otherwise texts and pictures are copied both ways, as far as the broker lets them */
+  const char *player; /* program that plays sound (player.c); NULL: no sound is asked for; static */
 } SkRdpTarget;
 
 /* The pixels are kept by reference, and shared between clients that follow each other. width and height: what

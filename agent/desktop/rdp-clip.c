@@ -93,7 +93,7 @@ sk_rdp_clip_install (freerdp *instance)
 {
   static const SkClipClass klass = { on_offer };
   SkRdpContext *context = sk_rdp_context_of (instance->context);
-  if (!context->client->target.clipboard)
+  if (context->client->target.no_clipboard)
     return TRUE;
   SkRdpClip *self = g_new0 (SkRdpClip, 1);
   sk_clip_init (&self->clip, FALSE, &klass, self);

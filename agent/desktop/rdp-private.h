@@ -48,7 +48,7 @@ gboolean sk_rdp_apply_target (const SkRdpTarget *target, rdpSettings *settings);
 gboolean sk_rdp_sound_install (freerdp *instance);
 void sk_rdp_sound_free (SkRdpSound *sound);
 
-/* In LoadChannels: asks for the channel, if the target wants a clipboard. */
+/* In LoadChannels: asks for the channel, unless the target wants no clipboard. */
 gboolean sk_rdp_clip_install (freerdp *instance);
 void sk_rdp_clip_free (SkRdpClip *clip);
 /* Does what is due; ms until the next time, INFINITE: none. */

@@ -327,7 +327,8 @@ connect_direct (Measure *m, SkRdpTarget *target, GError **error)
 static gboolean
 connect_rdp (Measure *m, GError **error)
 {
-  SkRdpTarget target = { .fd = -1, .width = m->width, .height = m->height, .scale_percent = 100 };
+  SkRdpTarget target
+      = { .fd = -1, .width = m->width, .height = m->height, .scale_percent = 100, .no_clipboard = TRUE };
   /* What a client does before it connects is the same for all that are compared. */
   wait_until (m, is_prepared, NULL);
   m->connect_us = sk_timing_now_us ();
