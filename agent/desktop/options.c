@@ -234,7 +234,8 @@ sk_options_help (void)
       "  --background     wait without a window, so that the next click is quicker\n"
       "  --socket PATH    where sekishod listens (else $SEKISHO_SOCKET, /run/sekisho/api.sock)\n"
       "\n"
-      "In the window: Ctrl+Alt+Enter full screen, Ctrl+Alt+Home to the title bar.\n",
+      "In the window: Ctrl+Alt+Enter full screen, Ctrl+Alt+Home to the title bar;\n"
+      "Ctrl+V after copying files: the window that sends them.\n",
       "使い方: sekisho [コマンド] [オプション…]\n"
       "\n"
       "  open [URL]       インターネット側を画面に開く（sekisho だけでも同じ）\n"
@@ -257,5 +258,6 @@ sk_options_help (void)
       "  --background     画面を出さずに待機し、次のクリックを速くする\n"
       "  --socket パス    sekishod の待ち受け場所（通常は $SEKISHO_SOCKET か /run/sekisho/api.sock）\n"
       "\n"
-      "画面の操作: Ctrl+Alt+Enter で全画面、Ctrl+Alt+Home でタイトルバーへ。\n");
+      "画面の操作: Ctrl+Alt+Enter で全画面、Ctrl+Alt+Home でタイトルバーへ。\n"
+      "ファイルをコピーして Ctrl+V を押すと、送る画面が開きます。\n");
 }

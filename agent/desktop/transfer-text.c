@@ -58,9 +58,20 @@ sk_transfer_time_text (gint64 microseconds)
   return time && microseconds > 0 ? g_date_time_format (time, "%Y-%m-%d %H:%M") : g_strdup ("-");
 }
 
+/* NULL: it is none. The name it has, "clipboard.txt", is not its user's. */
+static const char *
+copy_text (const SkTransferInfo *info)
+{
+  return strcmp (info->kind, "text") == 0    ? SK_TR ("a copied text", "コピーした文章")
+         : strcmp (info->kind, "image") == 0 ? SK_TR ("a copied picture", "コピーした画像")
+                                             : NULL;
+}
+
 char *
 sk_transfer_names_text (const SkTransferInfo *info)
 {
+  if (copy_text (info))
+    return g_strdup (copy_text (info));
   const SkTransferInfoItem *first = info->items->len ? info->items->pdata[0] : NULL;
   const guint count = MAX (info->count, info->items->len);
   if (!first)
@@ -176,19 +187,19 @@ static const struct
   const char *kind, *en[3], *ja[3];
 } titles[] = {
   { "file",
-    { "Your files wait for approval", "Your files were not sent", "Your files were approved" },
-    { "ファイルは承認待ちです", "ファイルは送られませんでした", "ファイルの送信が承認されました" } },
+    { "Your files are not sent yet", "Your files were not sent", "Your files were approved" },
+    { "ファイルはまだ送られていません", "ファイルは送られませんでした", "ファイルの送信が承認されました" } },
   { "text",
-    { "The text you copied waits for approval", "The text you copied does not cross",
+    { "The text you copied does not cross yet", "The text you copied does not cross",
       "The text you copied was approved" },
-    { "コピーした文章は承認待ちです", "コピーした文章は渡せません", "コピーした文章が承認されました" } },
+    { "コピーした文章はまだ渡せません", "コピーした文章は渡せません", "コピーした文章が承認されました" } },
   { "image",
-    { "The picture you copied waits for approval", "The picture you copied does not cross",
+    { "The picture you copied does not cross yet", "The picture you copied does not cross",
       "The picture you copied was approved" },
-    { "コピーした画像は承認待ちです", "コピーした画像は渡せません", "コピーした画像が承認されました" } },
+    { "コピーした画像はまだ渡せません", "コピーした画像は渡せません", "コピーした画像が承認されました" } },
   { "url",
-    { "The link waits for approval", "The link is not opened", "The link was approved" },
-    { "リンクは承認待ちです", "リンクは開けません", "リンクが承認されました" } },
+    { "The link is not opened yet", "The link is not opened", "The link was approved" },
+    { "リンクはまだ開けません", "リンクは開けません", "リンクが承認されました" } },
 };
 
 const char *
@@ -202,12 +213,6 @@ sk_transfer_news_title (const SkTransferInfo *info)
   return SK_TR (titles[i].en[which], titles[i].ja[which]);
 }
 
-static gboolean
-is_copy (const SkTransferInfo *info)
-{
-  return strcmp (info->kind, "text") == 0 || strcmp (info->kind, "image") == 0;
-}
-
 char *
 sk_transfer_news_text (const SkTransferInfo *info)
 {
@@ -217,8 +222,7 @@ sk_transfer_news_text (const SkTransferInfo *info)
   g_autofree char *said = sk_transfer_next_text (info);
   const gboolean approved = strcmp (info->state, "approved") == 0 || strcmp (info->state, "releasing") == 0
                             || strcmp (info->state, "delivered") == 0;
-  /* Its name is not its user's: "clipboard.txt". */
-  if (is_copy (info))
+  if (copy_text (info))
     return approved ? g_strdup (SK_TR ("It can be pasted now.", "貼り付けられます。"))
                     : g_steal_pointer (&said);
   return g_strdup_printf (SK_TR ("%s: %s", "%s：%s"), names, approved && *last ? last : said);

@@ -123,13 +123,18 @@ static void
 test_copy (void)
 {
   copy_is ("text", "held", ",\"approval\":{\"stage\":1,\"stages\":1,\"who\":[\"a\"]}",
-           "The text you copied waits for approval", "It waits for approval. Who can approve it now: a");
+           "The text you copied does not cross yet", "It waits for approval. Who can approve it now: a");
   copy_is ("image", "refused", ",\"refusal\":{\"code\":\"size\",\"en\":\"Too large.\",\"ja\":\"\"}",
            "The picture you copied does not cross", "It was refused: Too large.");
   copy_is ("text", "releasing",
            ",\"approval\":{\"who\":[],\"decisions\":[{\"user\":\"s\",\"verdict\":\"approve\","
            "\"comment\":\"\"}]}",
            "The text you copied was approved", "It can be pasted now.");
+  g_autoptr (SkTransferInfo) info = info_of ("held", "");
+  g_free (info->kind);
+  info->kind = g_strdup ("image");
+  g_autofree char *name = sk_transfer_names_text (info);
+  g_assert_cmpstr (name, ==, "a copied picture");
   copy_is ("url", "expired", "", "The link is not opened", "a.txt: Nobody decided in time. Send it again.");
 }
 
