@@ -25,6 +25,10 @@
 /* An unfinished file goes to the disk at every step of this, while its writer goes on with the next: two of
  * them are what a crash costs its sender. */
 #define SK_QUARANTINE_SYNC_BYTES (8 * 1024 * 1024)
+/* So much of a file stays in the system's memory for its inspection. What is longer does not push out
+ * everything else, and takes pages that were just given back (where a host gets its memory a page at a time
+ * from another one, new ones for a GiB took 2 s). */
+#define SK_QUARANTINE_CACHED_BYTES (G_GINT64_CONSTANT (64) << 20)
 
 typedef struct
 {

@@ -16,9 +16,10 @@ struct _SkQuarantineWriter
   EVP_MD_CTX *digest;
   guint64 chunks;    /* whole ones in the file */
   guint64 caught_up; /* ... of which so many are in the digest */
-  guint64 synced;    /* bytes of content when it was last on the disk for sure */
+  guint64 synced;    /* bytes of content that are on the disk, or on their way */
   guint64 reserved;
-  GThread *syncing; /* brings what was written to the disk; its result is an errno */
+  GThread *syncing;           /* brings what was written to the disk; its result is an errno */
+  goffset sync_from, sync_to; /* of the file: what that thread is about */
   gboolean lazy;
   gsize filled, touched; /* of chunk: now; ever */
   guint8 chunk[SK_QUARANTINE_CHUNK], sealed[SK_Q_PIECE];
@@ -141,9 +142,16 @@ put (SkQuarantineWriter *w, gboolean last, GError **error)
 }
 
 static gpointer
-sync_thread (gpointer fd)
+sync_thread (gpointer data)
 {
-  return GINT_TO_POINTER (fdatasync (GPOINTER_TO_INT (fd)) == 0 ? 0 : errno);
+  const SkQuarantineWriter *w = data;
+  const goffset from = MAX (w->sync_from, SK_QUARANTINE_CACHED_BYTES);
+  if (fdatasync (w->fd) < 0)
+    return GINT_TO_POINTER (errno);
+  /* A hint: a page that stays does no harm. */
+  if (w->sync_to > from)
+    posix_fadvise (w->fd, from, w->sync_to - from, POSIX_FADV_DONTNEED);
+  return NULL;
 }
 
 static gboolean
@@ -162,7 +170,9 @@ sync_start (SkQuarantineWriter *w, GError **error)
   if (!sync_wait (w, error))
     return FALSE;
   w->synced = sk_quarantine_writer_offset (w);
-  w->syncing = g_thread_new ("sync", sync_thread, GINT_TO_POINTER (w->fd));
+  w->sync_from = w->sync_to;
+  w->sync_to = chunk_at (w, w->chunks);
+  w->syncing = g_thread_new ("sync", sync_thread, w);
   return TRUE;
 }
 

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 typedef struct
@@ -525,6 +528,54 @@ test_pumps (Fixture *f, gconstpointer data)
   g_assert_cmpuint (left->len, ==, 0);
 }
 
+/* Bytes of a file's part that are in the system's memory. */
+static gsize
+cached (int fd, goffset from, goffset to)
+{
+  const gsize page = (gsize) getpagesize (), pages = ((gsize) (to - from) + page - 1) / page;
+  g_autofree guint8 *in = g_malloc (pages);
+  void *map = mmap (NULL, (gsize) (to - from), PROT_READ, MAP_SHARED, fd, from);
+  gsize n = 0;
+  g_assert_true (map != MAP_FAILED);
+  g_assert_no_errno (mincore (map, (gsize) (to - from), in));
+  munmap (map, (gsize) (to - from));
+  for (gsize i = 0; i < pages; i++)
+    n += in[i] & 1;
+  return n * page;
+}
+
+/* Its beginning waits in memory for its inspection; what is longer makes way for others. */
+static void
+test_memory (Fixture *f, gconstpointer data)
+{
+  static const SkQuarantineLimits large = { 512 << 20, 1 };
+  const gsize size = SK_QUARANTINE_CACHED_BYTES + 8 * SK_QUARANTINE_SYNC_BYTES;
+  g_autoptr (GError) error = NULL;
+  g_autofree guint8 *bytes = content (SK_QUARANTINE_SYNC_BYTES, 5);
+  struct statfs disk;
+  struct stat info;
+  g_assert_no_errno (statfs (f->dir, &disk));
+  if (disk.f_type == TMPFS_MAGIC)
+    {
+      g_test_skip ("the folder of the tests is in memory itself");
+      return;
+    }
+  sk_quarantine_free (f->q);
+  f->q = sk_quarantine_new (f->dir, &large, &error);
+  g_assert_no_error (error);
+  SkQuarantineWriter *w = sk_quarantine_begin (f->q, "a-1", "hanako", &error);
+  for (gsize at = 0; at < size; at += SK_QUARANTINE_SYNC_BYTES)
+    g_assert_true (sk_quarantine_write (w, bytes, SK_QUARANTINE_SYNC_BYTES, &error));
+  g_autoptr (SkQuarantined) done = sk_quarantine_finish (w, &error);
+  g_assert_no_error (error);
+  g_autofree char *path = sk_q_blob_path (f->q, done->blob);
+  sk_autofd int fd = open (path, O_RDONLY | O_CLOEXEC);
+  g_assert_no_errno (fstat (fd, &info));
+  g_assert_cmpuint (cached (fd, 0, SK_QUARANTINE_CACHED_BYTES), ==, SK_QUARANTINE_CACHED_BYTES);
+  /* The last step, and a page where two of them meet. */
+  g_assert_cmpuint (cached (fd, SK_QUARANTINE_CACHED_BYTES, info.st_size), <, 2 * SK_QUARANTINE_SYNC_BYTES);
+}
+
 #define ADD(name, func) g_test_add ("/quarantine/" name, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -545,5 +596,6 @@ main (int argc, char **argv)
   ADD ("killed", test_killed);
   ADD ("pumps", test_pumps);
   ADD ("cancelled-late", test_cancelled_late);
+  ADD ("memory", test_memory);
   return g_test_run ();
 }
