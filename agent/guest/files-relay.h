@@ -19,8 +19,8 @@
 #define SK_FILES_SYNCED 1
 #define SK_FILES_SPAN_DONE 2
 #define SK_FILES_SPAN 3
-/* One span goes out before anything else of sekisho-files: a small file waits for 15 ms of the port. */
-#define SK_FILES_SPAN_MAX (1024 * 1024)
+/* One span goes out before anything else of sekisho-files: a small file waits for 60 ms of the port. */
+#define SK_FILES_SPAN_MAX (4 * 1024 * 1024)
 #define SK_FILES_HEADER 8
 #define SK_FILES_PACKET_MAX (SK_FILES_HEADER + SK_PORT_BODY_MAX)
 

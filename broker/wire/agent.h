@@ -39,8 +39,8 @@
 #define SK_FILE_DATA_MAX (32768 - SK_FRAME_HEADER - 12)
 /* A credit may wait until so much is to be said, or all: credits are not a flood either. */
 #define SK_FILE_CREDIT_STEP (64 * 1024)
-/* ... of files out of the guest: sixteen turns a window. */
-#define SK_FILE_OFFER_CREDIT_STEP (SK_FILE_OFFER_WINDOW / 16)
+/* ... of files out of the guest: four turns a window. */
+#define SK_FILE_OFFER_CREDIT_STEP (SK_FILE_OFFER_WINDOW / 4)
 #define SK_FILE_LATER_SECONDS 5
 /* Slow is 16 KiB a minute while the window is open: an emulated guest sends that in a millisecond. */
 #define SK_FILE_SLOW_SECONDS 60

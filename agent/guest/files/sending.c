@@ -3,8 +3,8 @@
 #include "common/fd.h"
 #include <errno.h>
 
-/* A span of less costs as much as it saves; an older host's window has room for two. */
-#define SPAN_LEAST (512 * 1024)
+/* A span of less wakes too many for what it carries; where the window is small, half of it. */
+#define SPAN_LEAST (2 * 1024 * 1024)
 
 struct _SkSending
 {
@@ -108,7 +108,7 @@ send_span (SkSending *sending, const SkTreeItem *item)
   const guint64 most = MIN (MIN (left, room), SK_FILES_SPAN_MAX);
   /* Whole frames: a smaller one may only end the item. */
   const guint32 n = (guint32) (most == left ? left : most - most % SK_FILE_DATA_MAX);
-  if (n == 0 || most < MIN (left, SPAN_LEAST)
+  if (n == 0 || most < MIN (left, MIN (SPAN_LEAST, sending->window / 2))
       || !sk_files_send_span (sending->files, sending->id, sending->item, sending->offset, n, sending->fd))
     return SK_SENDING_WAITS;
   g_clear_pointer (&sending->sum, g_checksum_free);
