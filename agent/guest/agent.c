@@ -72,10 +72,11 @@ say_readiness (SkAgent *agent)
 static void
 handle_hello (SkAgent *agent, const SkMessage *m)
 {
-  gboolean common = m->n[0] <= SK_AGENT_VERSION && SK_AGENT_VERSION <= m->n[1];
+  const guint64 highest = MIN (m->n[1], SK_AGENT_VERSION);
+  const gboolean common = highest >= MAX (m->n[0], SK_AGENT_VERSION_LOWEST);
   SkMessage ack = { .type = SK_AGENT_HELLO_ACK,
                     .id = m->id,
-                    .n = { common ? SK_AGENT_VERSION : 0, m->n[2] },
+                    .n = { common ? highest : 0, m->n[2] },
                     .s = { (char *) SK_VERSION, agent->boot_id } };
   /* Answers to an earlier connection are nobody's now. */
   sk_port_drop_output (agent->port);
@@ -300,7 +301,8 @@ sk_agent_new (const SkAgentMachine *machine, GError **error)
   else
     agent->port = sk_port_new (SK_AGENT_PORT, machine->port_path, &port_events, agent);
   if (machine->files_path)
-    agent->files = sk_files_relay_new (machine->files_path, machine->session_uid, agent->port, error);
+    agent->files = sk_files_relay_new (machine->files_path, machine->session_uid, agent->port,
+                                       machine->bulk_path, error);
   if (machine->files_path && !agent->files)
     return NULL;
   return g_steal_pointer (&agent);

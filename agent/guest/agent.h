@@ -14,6 +14,7 @@ typedef struct
   const char *session_path;   /* unix socket for sekisho-session */
   uid_t session_uid;          /* whose it is */
   const char *files_path;     /* unix socket for sekisho-files, or NULL */
+  const char *bulk_path;      /* a stand-in for the bulk memory; NULL: the device */
   const char *root;           /* prefix of /sys and /proc for the inventory */
   gint64 (*clock_now) (void); /* microseconds since 1970 */
   gboolean (*clock_set) (gint64 us);

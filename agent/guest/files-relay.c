@@ -1,4 +1,5 @@
 #include "files-relay.h"
+#include "bulk.h"
 #include "common/error.h"
 #include "common/fd.h"
 #include "common/log.h"
@@ -36,6 +37,7 @@ struct _SkFilesRelay
   GHashTable *offers, *puts; /* ids that the host takes for open */
   GHashTable *broken;        /* offers whose file was not what a span said */
   Span span;
+  SkBulk *bulk;
   GQueue queue; /* GBytes for the peer */
   gsize queued;
   guint8 packet[SK_FILES_PACKET_MAX];
@@ -170,9 +172,26 @@ refuse_put (SkFilesRelay *relay, guint32 id)
   say (relay, &later);
 }
 
+/* The bulk memory is the host's and ours. */
+static gboolean
+take_bulk (SkFilesRelay *relay, const SkFrame *frame)
+{
+  SkReader r = sk_reader (frame->body, frame->length);
+  if (frame->type == SK_FILE_BULK_READY)
+    sk_bulk_ready (relay->bulk, sk_reader_u32 (&r));
+  else if (frame->type == SK_FILE_BULK_TAKEN)
+    sk_bulk_taken (relay->bulk, sk_reader_u64 (&r));
+  else
+    return FALSE;
+  sk_files_relay_run (relay);
+  return TRUE;
+}
+
 void
 sk_files_relay_take (SkFilesRelay *relay, const SkFrame *frame)
 {
+  if (take_bulk (relay, frame))
+    return;
   if (!relay->synced)
     {
       if (frame->type == SK_FILE_PUT)
@@ -193,6 +212,7 @@ sk_files_relay_set_host (SkFilesRelay *relay, gboolean there)
 {
   relay->host = there ? ++relay->hosts : 0;
   relay->last_offer = 0;
+  sk_bulk_reset (relay->bulk);
   sk_clear_fd (&relay->span.fd);
   g_hash_table_remove_all (relay->broken);
   g_hash_table_remove_all (relay->offers);
@@ -216,37 +236,81 @@ span_end (SkFilesRelay *relay, guint32 id, guint32 length)
 /* u index, t offset, as in the table of wire/agent.c. */
 #define DATA_HEAD 12
 
-/* Straight from the file into the port's buffer. FALSE: the file is shorter by now. */
-static gboolean
-span_send (SkFilesRelay *relay, guint8 *body)
+typedef enum
+{
+  SPAN_SENT,
+  SPAN_FULL,   /* goes on when there is room again */
+  SPAN_BROKEN, /* the file is shorter by now */
+} SpanStep;
+
+static SpanStep
+span_sent (Span *span, guint32 n)
+{
+  span->offset += n;
+  span->left -= n;
+  return SPAN_SENT;
+}
+
+/* Straight from the file into the port's buffer. */
+static SpanStep
+span_send_data (SkFilesRelay *relay)
 {
   Span *span = &relay->span;
+  guint8 *body = sk_port_body (relay->port);
   const guint32 index = GUINT32_TO_LE (span->index), n = MIN (span->left, SK_FILE_DATA_MAX);
   const guint64 offset = GUINT64_TO_LE (span->offset);
   gssize got;
+  if (!body)
+    return SPAN_FULL;
   memcpy (body, &index, sizeof index);
   memcpy (body + sizeof index, &offset, sizeof offset);
   do
     got = pread (span->fd, body + DATA_HEAD, n, (off_t) span->offset);
   while (got < 0 && errno == EINTR);
   if (got != (gssize) n)
-    return FALSE;
-  span->offset += n;
-  span->left -= n;
+    return SPAN_BROKEN;
   sk_port_send_body (relay->port, SK_FILE_DATA, span->id, DATA_HEAD + n);
-  return TRUE;
+  return span_sent (span, n);
+}
+
+/* A block; less where the rest would be too small for a message of its own. */
+static SpanStep
+span_send_bulk (SkFilesRelay *relay)
+{
+  Span *span = &relay->span;
+  const guint32 most = MIN (span->left, SK_BULK_BLOCK);
+  const guint32 rest = span->left - most;
+  const guint32 n = rest > 0 && rest < SK_FILE_DATA_MIN ? most - SK_FILE_DATA_MIN : most;
+  guint32 place;
+  if (!sk_bulk_has_room (relay->bulk) || sk_port_is_full (relay->port))
+    return SPAN_FULL;
+  if (!sk_bulk_put (relay->bulk, span->fd, span->offset, n, &place))
+    return SPAN_BROKEN;
+  const SkMessage m = { .type = SK_FILE_BULK, .id = span->id, .n = { span->index, span->offset, place, n } };
+  say (relay, &m);
+  return span_sent (span, n);
+}
+
+/* A span that has begun on the bulk memory stays there: its end may be small. */
+static gboolean
+span_is_bulk (SkFilesRelay *relay)
+{
+  return sk_bulk_is_ready (relay->bulk) && relay->span.length >= SK_BULK_LEAST;
 }
 
 static void
 span_run (SkFilesRelay *relay)
 {
   Span *span = &relay->span;
-  guint8 *body;
-  while (span->fd >= 0 && (body = sk_port_body (relay->port)))
-    if (!span_send (relay, body))
-      span_end (relay, span->id, 0);
-    else if (span->left == 0)
-      span_end (relay, span->id, span->length);
+  SpanStep step = SPAN_SENT;
+  while (span->fd >= 0 && step != SPAN_FULL)
+    {
+      step = span_is_bulk (relay) ? span_send_bulk (relay) : span_send_data (relay);
+      if (step == SPAN_BROKEN)
+        span_end (relay, span->id, 0);
+      else if (span->left == 0)
+        span_end (relay, span->id, span->length);
+    }
 }
 
 /* FALSE: no span. Only of a regular file: no other one could make us wait. */
@@ -291,7 +355,7 @@ take_packet (SkFilesRelay *relay, gsize length, int *fd)
       relay->synced = relay->host != 0 && id == relay->host;
       return TRUE;
     }
-  if (!sk_file_is_message (type) || type % 2 == 0)
+  if (!sk_file_is_message (type) || type % 2 == 0 || type == SK_FILE_BULK)
     return FALSE;
   if (!relay->synced
       || (type != SK_FILE_OFFER_GONE && g_hash_table_contains (relay->broken, GUINT_TO_POINTER (id))))
@@ -380,7 +444,7 @@ on_connection (int listener, GIOCondition condition, gpointer data)
 }
 
 SkFilesRelay *
-sk_files_relay_new (const char *path, uid_t uid, SkPort *port, GError **error)
+sk_files_relay_new (const char *path, uid_t uid, SkPort *port, const char *bulk_path, GError **error)
 {
   sk_autofd int listener = sk_fd_listen_unix (path, SOCK_SEQPACKET | SOCK_NONBLOCK, error);
   if (listener < 0)
@@ -395,6 +459,7 @@ sk_files_relay_new (const char *path, uid_t uid, SkPort *port, GError **error)
   relay->path = g_strdup (path);
   relay->uid = uid;
   relay->port = port;
+  relay->bulk = sk_bulk_new (bulk_path);
   relay->peer = relay->span.fd = -1;
   relay->broken = g_hash_table_new (NULL, NULL);
   relay->offers = g_hash_table_new (NULL, NULL);
@@ -415,6 +480,7 @@ sk_files_relay_free (SkFilesRelay *relay)
   g_clear_handle_id (&relay->on_listener, g_source_remove);
   sk_clear_fd (&relay->listener);
   unlink (relay->path);
+  sk_bulk_free (relay->bulk);
   g_hash_table_unref (relay->broken);
   g_hash_table_unref (relay->offers);
   g_hash_table_unref (relay->puts);

@@ -11,7 +11,9 @@
  * u32 length; the file comes along as a descriptor. The agent reads so much of it itself and sends it as
  * DATA, before it takes the next packet: half the copies and a quarter of the wakings. agent → files
  * SPAN_DONE  id of the offer; u32 length, or 0: the file does not have it. Then nothing more of that offer is
- * passed on but OFFER_GONE. */
+ * passed on but OFFER_GONE.
+ *
+ * Once the host says that it reads the bulk memory, spans go over that (bulk.h). */
 #pragma once
 #include "port.h"
 
@@ -19,7 +21,8 @@
 #define SK_FILES_SYNCED 1
 #define SK_FILES_SPAN_DONE 2
 #define SK_FILES_SPAN 3
-/* One span goes out before anything else of sekisho-files: a small file waits for 60 ms of the port. */
+/* One span goes out before anything else of sekisho-files: a small file waits for 60 ms of the port, or 10 of
+ * the bulk memory. */
 #define SK_FILES_SPAN_MAX (4 * 1024 * 1024)
 #define SK_FILES_HEADER 8
 #define SK_FILES_PACKET_MAX (SK_FILES_HEADER + SK_PORT_BODY_MAX)
@@ -27,8 +30,9 @@
 typedef struct _SkFilesRelay SkFilesRelay;
 
 /* Listens at path; only connections of this user id (or of our own) are kept, the newest wins. port:
- * borrowed, must live longer. */
-SkFilesRelay *sk_files_relay_new (const char *path, uid_t uid, SkPort *port, GError **error);
+ * borrowed, must live longer. bulk_path: as in SkAgentMachine. */
+SkFilesRelay *
+sk_files_relay_new (const char *path, uid_t uid, SkPort *port, const char *bulk_path, GError **error);
 void sk_files_relay_free (SkFilesRelay *relay);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SkFilesRelay, sk_files_relay_free)
 

@@ -6,8 +6,10 @@
 #include "common/fd.h"
 #include "core/agent-link.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* The socket appears when QEMU does; a reconnect after a restart of the core is immediate. */
 #define RETRY_MS 200
@@ -31,8 +33,10 @@ G_DECLARE_FINAL_TYPE (SkPortLink, sk_port_link, SK, PORT_LINK, SkAgentLink)
 struct _SkPortLink
 {
   SkAgentLink parent;
-  char *path;
-  int fd;
+  char *path, *bulk_path;
+  int fd, bulk_fd;
+  guint8 *bulk; /* SK_BULK_BLOCK, once there was one */
+  guint64 bulk_taken;
   guint in_source, out_source, beat, retry;
   SkFrameBuffer buffer;
   GByteArray *unsent;
@@ -69,6 +73,7 @@ disconnect_port (SkPortLink *self)
   g_clear_handle_id (&self->in_source, g_source_remove);
   g_clear_handle_id (&self->out_source, g_source_remove);
   sk_clear_fd (&self->fd);
+  sk_clear_fd (&self->bulk_fd);
   g_byte_array_set_size (self->unsent, 0);
   self->up = FALSE;
   if (was_up)
@@ -184,7 +189,7 @@ static void
 send_hello (SkPortLink *self)
 {
   const SkMessage hello
-      = { .type = SK_AGENT_HELLO, .n = { SK_AGENT_VERSION, SK_AGENT_VERSION, self->nonce } };
+      = { .type = SK_AGENT_HELLO, .n = { SK_AGENT_VERSION_LOWEST, SK_AGENT_VERSION, self->nonce } };
   self->greeted = g_get_monotonic_time ();
   if (!send_message (self, &hello, NULL))
     retry_soon (self);
@@ -193,19 +198,39 @@ send_hello (SkPortLink *self)
 /* -- reading ------------------------------------------------------------------------------------------------
  */
 
+/* Whoever owns QEMU owns the file: nothing but one that is like ours is opened for what it is, and one that
+ * others can read is not used. */
+static void
+open_bulk (SkPortLink *self)
+{
+  const SkMessage ready = { .type = SK_FILE_BULK_READY, .n = { SK_BULK_SIZE } };
+  struct stat info;
+  self->bulk_taken = 0;
+  self->bulk_fd
+      = self->bulk_path ? open (self->bulk_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+  if (self->bulk_fd < 0)
+    return;
+  if (fstat (self->bulk_fd, &info) == 0 && S_ISREG (info.st_mode) && (info.st_mode & 007) == 0
+      && info.st_nlink == 1 && info.st_size >= SK_BULK_SIZE && send_message (self, &ready, NULL))
+    return;
+  sk_clear_fd (&self->bulk_fd);
+}
+
 static void
 take_hello_ack (SkPortLink *self, const SkMessage *m)
 {
   /* An answer to an earlier connection's question belongs to the past. */
   if (m->n[1] != self->nonce || self->up)
     return;
-  if (m->n[0] != SK_AGENT_VERSION)
+  if (m->n[0] < SK_AGENT_VERSION_LOWEST || m->n[0] > SK_AGENT_VERSION)
     {
       lose (self, "the guest's agent speaks another version");
       return;
     }
   self->up = TRUE;
   self->pinged = self->heard;
+  if (m->n[0] >= SK_AGENT_VERSION_BULK)
+    open_bulk (self);
   sk_agent_link_emit_hello (SK_AGENT_LINK (self));
 }
 
@@ -226,6 +251,40 @@ take_file (SkPortLink *self, const SkMessage *m)
   const char *broken = sk_agent_link_emit_file (SK_AGENT_LINK (self), m);
   if (broken)
     lose (self, broken);
+}
+
+/* Read once, before anybody looks at it: the guest may go on writing. */
+static gboolean
+read_bulk (SkPortLink *self, guint64 place, gsize length)
+{
+  gssize n;
+  if (!self->bulk)
+    self->bulk = g_malloc (SK_BULK_BLOCK);
+  do
+    n = pread (self->bulk_fd, self->bulk, length, (off_t) place);
+  while (n < 0 && errno == EINTR);
+  return n == (gssize) length;
+}
+
+static void
+take_bulk (SkPortLink *self, const SkMessage *m)
+{
+  const guint64 place = m->n[2], length = m->n[3];
+  if (self->bulk_fd < 0)
+    lose (self, "the guest's agent uses a bulk memory that there is not");
+  else if (length == 0 || length > SK_BULK_BLOCK || place > SK_BULK_SIZE - length)
+    lose (self, "the guest's agent points outside of the bulk memory");
+  else if (!read_bulk (self, place, length))
+    lose (self, "the bulk memory cannot be read");
+  if (self->lost)
+    return;
+  const SkMessage data = {
+    .type = SK_FILE_DATA, .id = m->id, .n = { m->n[0], m->n[1] }, .bytes = self->bulk, .bytes_length = length
+  };
+  const SkMessage taken = { .type = SK_FILE_BULK_TAKEN, .n = { ++self->bulk_taken } };
+  take_file (self, &data);
+  if (!self->lost && self->up && self->bulk_taken % (SK_BULK_BLOCKS / 2) == 0)
+    send_message (self, &taken, NULL);
 }
 
 static void
@@ -255,7 +314,9 @@ take_message (SkPortLink *self, const SkMessage *m)
         lose (self, "the guest's agent answered a ping that was not sent");
       break;
     default: /* RESULT, INVENTORY_LIST: the table has no other type from the guest */
-      if (sk_file_is_message (m->type))
+      if (m->type == SK_FILE_BULK)
+        take_bulk (self, m);
+      else if (sk_file_is_message (m->type))
         take_file (self, m);
       else
         take_answer (self, m);
@@ -267,7 +328,7 @@ static gboolean
 is_metered (SkPortLink *self, guint16 type)
 {
   return self->up && sk_agent_link_carries_files (SK_AGENT_LINK (self))
-         && (type == SK_FILE_ITEM || type == SK_FILE_DATA || type == SK_FILE_ITEM_END
+         && (type == SK_FILE_ITEM || type == SK_FILE_DATA || type == SK_FILE_BULK || type == SK_FILE_ITEM_END
              || type == SK_FILE_PUT_CREDIT);
 }
 
@@ -490,6 +551,8 @@ sk_port_link_finalize (GObject *object)
 {
   SkPortLink *self = SK_PORT_LINK (object);
   g_free (self->path);
+  g_free (self->bulk_path);
+  g_free (self->bulk);
   sk_frame_buffer_clear (&self->buffer);
   g_byte_array_unref (self->unsent);
   g_hash_table_unref (self->calls);
@@ -512,7 +575,7 @@ sk_port_link_class_init (SkPortLinkClass *klass)
 static void
 sk_port_link_init (SkPortLink *self)
 {
-  self->fd = -1;
+  self->fd = self->bulk_fd = -1;
   self->next_id = 1;
   self->unsent = g_byte_array_new ();
   self->calls = g_hash_table_new (NULL, NULL);
@@ -526,4 +589,12 @@ sk_agent_link_new (const char *socket_path)
   self->path = g_strdup (socket_path);
   self->retry = g_timeout_add (0, on_retry, self);
   return SK_AGENT_LINK (self);
+}
+
+void
+sk_agent_link_set_bulk (SkAgentLink *link, const char *path)
+{
+  SkPortLink *self = SK_PORT_LINK (link);
+  g_free (self->bulk_path);
+  self->bulk_path = g_strdup (path);
 }

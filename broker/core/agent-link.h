@@ -79,3 +79,7 @@ void sk_agent_link_emit_writable (SkAgentLink *);
 
 /* The real one: connects to the VM's agent socket and keeps trying until it is there. */
 SkAgentLink *sk_agent_link_new (const char *socket_path);
+/* Where the guest's bulk memory is kept; read by pread(2), so that nothing the guest or QEMU does to it is
+ * worse than wrong bytes. Without one, or where it is not there, files come by the port alone. Only of the
+ * real one, before it runs. */
+void sk_agent_link_set_bulk (SkAgentLink *, const char *path);

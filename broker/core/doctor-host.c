@@ -179,8 +179,9 @@ sk_doctor_check_host (SkCore *core, JsonArray *checks)
 typedef struct
 {
   const char *network;
-  guint depth, disks, interfaces, channels;
+  guint depth, disks, interfaces, channels, memories;
   gboolean in_devices;
+  char *name; /* of the domain */
   char *wrong;
 } Judge;
 
@@ -212,6 +213,10 @@ judge_device (Judge *judge, const char *element, const char **names, const char 
   if (strcmp (element, "interface") == 0 && *judge->network && strcmp (type, "bridge") == 0
       && ++judge->interfaces == 1)
     return;
+  /* Of its own: one that two domains share is a way from one to the other. */
+  if (strcmp (element, "shmem") == 0 && g_strcmp0 (attribute ("name", names, values), judge->name) == 0
+      && ++judge->memories == 1)
+    return;
   judge->wrong = g_strdup_printf ("<%s type='%s'>", element, type);
 }
 
@@ -232,6 +237,14 @@ on_start (GMarkupParseContext *context, const char *element, const char **names,
 }
 
 static void
+on_text (GMarkupParseContext *context, const char *text, gsize length, gpointer data, GError **error)
+{
+  Judge *judge = data;
+  if (judge->depth == 2 && !judge->name && strcmp (g_markup_parse_context_get_element (context), "name") == 0)
+    judge->name = g_strdup (text);
+}
+
+static void
 on_end (GMarkupParseContext *context, const char *element, gpointer data, GError **error)
 {
   ((Judge *) data)->depth--;
@@ -240,12 +253,14 @@ on_end (GMarkupParseContext *context, const char *element, gpointer data, GError
 char *
 sk_doctor_judge_domain (const char *xml, const char *network)
 {
-  static const GMarkupParser parser = { .start_element = on_start, .end_element = on_end };
+  static const GMarkupParser parser = { .start_element = on_start, .end_element = on_end, .text = on_text };
   Judge judge = { .network = network };
   g_autoptr (GError) error = NULL;
   g_autoptr (GMarkupParseContext) context = g_markup_parse_context_new (&parser, 0, &judge, NULL);
-  if (g_markup_parse_context_parse (context, xml, -1, &error)
-      && g_markup_parse_context_end_parse (context, &error))
+  const gboolean parsed = g_markup_parse_context_parse (context, xml, -1, &error)
+                          && g_markup_parse_context_end_parse (context, &error);
+  g_free (judge.name);
+  if (parsed)
     return judge.wrong;
   g_free (judge.wrong);
   return g_strdup (error->message);

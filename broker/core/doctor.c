@@ -416,10 +416,11 @@ on_domain (const char *xml, const GError *error, gpointer data)
   g_autofree char *detail = g_strdup_printf ("%s %s", described->id, wrong ? wrong : "");
   /* A VM that ended meanwhile has no devices. */
   if (!g_error_matches (error, SK_ERROR, SK_ERROR_NOT_FOUND))
-    sk_doctor_add (d->checks, "domain", wrong ? SK_CHECK_FAIL : SK_CHECK_OK,
-                   "The VM has one disk, two serial ports and at most the pool's network card, nothing else",
-                   "仮想マシンの装置はディスク 1、シリアル 2、プールのネットワークカードだけ",
-                   g_strchomp (detail));
+    sk_doctor_add (
+        d->checks, "domain", wrong ? SK_CHECK_FAIL : SK_CHECK_OK,
+        "The VM has one disk, two serial ports, its bulk memory and at most the pool's network card",
+        "仮想マシンの装置はディスク 1、シリアル 2、専用の転送メモリー、プールのネットワークカードだけ",
+        g_strchomp (detail));
   g_free (described->id);
   g_free (described->network);
   g_free (described);

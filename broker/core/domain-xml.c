@@ -21,6 +21,19 @@ sk_domain_run_dir (const SkFolders *folders, const char *id)
 }
 
 char *
+sk_domain_bulk_name (const char *id)
+{
+  return g_strdup_printf ("sekisho-%s", id);
+}
+
+/* libvirt's formatdomain, "Shared memory device": the name is one of /dev/shm. */
+char *
+sk_domain_bulk (const char *id)
+{
+  return g_strdup_printf ("/dev/shm/sekisho-%s", id);
+}
+
+char *
 sk_domain_metadata (const SkFolders *folders, const char *pool, const char *owner, const char *session)
 {
   return g_markup_printf_escaped ("<vm home='%s' pool='%s' owner='%s' session='%s'/>", folders->state_dir,
@@ -54,6 +67,18 @@ add_disk (GString *xml, const SkFolders *folders, const SkVmSpec *spec)
       "relabel='no'/></source><backingStore/></backingStore>"
       "<target dev='vda' bus='virtio'/></disk>",
       disk, spec->image_dir);
+  g_string_append (xml, text);
+}
+
+/* role master: what is in it is saved with the guest, which libvirt asks for. */
+static void
+add_bulk (GString *xml, const char *id)
+{
+  g_autofree char *name = sk_domain_bulk_name (id);
+  g_autofree char *text
+      = g_markup_printf_escaped ("<shmem name='%s' role='master'><model type='ivshmem-plain'/>"
+                                 "<size unit='B'>%u</size></shmem>",
+                                 name, SK_BULK_SIZE);
   g_string_append (xml, text);
 }
 
@@ -105,6 +130,7 @@ sk_domain_xml (const SkFolders *folders, const SkVmSpec *spec, gboolean kvm)
   add_disk (xml, folders, spec);
   add_channel (xml, folders, spec->id, "agent.sock", SK_AGENT_PORT);
   add_channel (xml, folders, spec->id, "rdp.sock", SK_RDP_PORT);
+  add_bulk (xml, spec->id);
   add_network (xml, spec->network);
   /* What libvirt would add by itself is said to be absent. */
   g_string_append (xml, "<controller type='usb' model='none'/><rng model='virtio'>"

@@ -15,6 +15,9 @@ typedef struct
 char *sk_domain_disk (const SkFolders *, const char *id);
 char *sk_domain_save (const SkFolders *, const char *id);
 char *sk_domain_run_dir (const SkFolders *, const char *id);
+/* The bulk memory's name (wire/agent.h), and where libvirt lets QEMU find it. */
+char *sk_domain_bulk_name (const char *id);
+char *sk_domain_bulk (const char *id);
 
 /* Every value is escaped; none can add an element. */
 char *sk_domain_xml (const SkFolders *, const SkVmSpec *, gboolean kvm);

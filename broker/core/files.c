@@ -1,6 +1,7 @@
 #include "core/files.h"
 #include "common/error.h"
 #include "common/fd.h"
+#include "wire/agent.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -117,6 +118,18 @@ sk_files_create (const SkFolders *folders, const SkVmSpec *spec, GError **error)
   return chmod (disk, 0600) == 0 || fail (error, disk, errno);
 }
 
+gboolean
+sk_files_make_bulk (const char *id, gid_t group, GError **error)
+{
+  g_autofree char *path = sk_domain_bulk (id);
+  if (unlink (path) < 0 && errno != ENOENT)
+    return fail (error, path, errno);
+  sk_autofd int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  return (fd >= 0 && fchown (fd, (uid_t) -1, group) == 0 && fchmod (fd, 0660) == 0
+          && ftruncate (fd, SK_BULK_SIZE) == 0)
+         || fail (error, path, errno);
+}
+
 /* What a user did on the internet is in this file. Overwriting proves nothing on an SSD or a copying file
  * system, so the blocks are given back at once (a file system mounted with discard tells the disk, whose next
  * reads of them are empty) and the name is taken away. Who fears somebody with the disk in their hand
@@ -157,8 +170,9 @@ sk_files_wipe (const SkFolders *folders, const char *id, GError **error)
   g_autofree char *save = sk_domain_save (folders, id);
   g_autofree char *part = g_strconcat (save, ".part", NULL);
   g_autofree char *run_dir = sk_domain_run_dir (folders, id);
-  return wipe_file (save, error) && wipe_file (part, error) && wipe_file (disk, error)
-         && wipe_run_dir (run_dir, error);
+  g_autofree char *bulk = sk_domain_bulk (id);
+  return wipe_file (bulk, error) && wipe_file (save, error) && wipe_file (part, error)
+         && wipe_file (disk, error) && wipe_run_dir (run_dir, error);
 }
 
 gboolean

@@ -1,6 +1,7 @@
 /* A VM's files: overlay, save file, run directory. Blocking; for the hypervisor's threads. */
 #pragma once
 #include "core/domain-xml.h"
+#include <sys/types.h>
 
 /* Runs a program to its end, with nothing on its standard input, at most timeout_ms; its complaint becomes
  * the error. */
@@ -10,6 +11,9 @@ gboolean sk_files_run (const char *const *argv, guint timeout_ms, GError **error
 gboolean sk_files_prepare (const SkFolders *, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* An empty overlay on image_dir/image.qcow2, and the run directory; what an earlier try left is replaced. */
 gboolean sk_files_create (const SkFolders *, const SkVmSpec *, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The bulk memory, empty, for nobody but us and QEMU's group: what a guest sends has not been looked at by
+ * anybody. Only while the VM does not run. */
+gboolean sk_files_make_bulk (const char *id, gid_t group, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Everything of this VM. What is not there is fine. */
 gboolean sk_files_wipe (const SkFolders *, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The file and the overlay's data are on the disk when it returns. */

@@ -51,6 +51,14 @@ get_state (virDomainPtr domain, int *ret_state, GError **error)
   return virDomainGetState (domain, ret_state, &reason, 0) == 0 || sk_libvirt_fail ("state", error);
 }
 
+/* Where it were left to QEMU, everybody on the host could read it. */
+static gboolean
+make_bulk (SkBackend *backend, virConnectPtr connection, const char *id, GError **error)
+{
+  gid_t group;
+  return sk_libvirt_find_group (backend, connection, &group, error) && sk_files_make_bulk (id, group, error);
+}
+
 gboolean
 sk_op_create (SkBackend *backend, virConnectPtr connection, SkJob *job, GError **error)
 {
@@ -64,7 +72,7 @@ sk_op_create (SkBackend *backend, virConnectPtr connection, SkJob *job, GError *
   if (!sk_files_prepare (&backend->folders, error))
     return FALSE;
   xml = sk_domain_xml (&backend->folders, &spec, sk_libvirt_use_kvm (backend, connection, kernel));
-  if (!sk_files_create (&backend->folders, &spec, error))
+  if (!sk_files_create (&backend->folders, &spec, error) || !make_bulk (backend, connection, job->id, error))
     return FALSE;
   domain = virDomainCreateXML (connection, xml, VIR_DOMAIN_NONE);
   return domain != NULL || sk_libvirt_fail ("start", error);
@@ -140,6 +148,8 @@ sk_op_restore (SkBackend *backend, virConnectPtr connection, SkJob *job, GError 
   g_autoptr (SkDomainHandle) domain = virDomainLookupByUUIDString (connection, job->id);
   if (!domain)
     {
+      if (!make_bulk (backend, connection, job->id, error))
+        return FALSE;
       if (virDomainRestoreFlags (connection, path, NULL, VIR_DOMAIN_SAVE_PAUSED) < 0)
         return sk_libvirt_fail ("restore", error);
       domain = look_up (connection, job->id, error);

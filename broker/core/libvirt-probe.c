@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -118,4 +120,80 @@ sk_libvirt_use_kvm (SkBackend *backend, virConnectPtr connection, const char *ke
   g_cond_broadcast (&backend->changed);
   g_mutex_unlock (&backend->lock);
   return accel == SK_ACCEL_KVM;
+}
+
+/* -- QEMU's group -------------------------------------------------------------------------------------------
+ */
+
+typedef struct
+{
+  gboolean dac, label, known; /* inside of: the model dac, its label for QEMU */
+  gid_t group;
+} Labels;
+
+static void
+on_start (GMarkupParseContext *context, const char *element, const char **names, const char **values,
+          gpointer data, GError **error)
+{
+  Labels *labels = data;
+  if (strcmp (element, "secmodel") == 0)
+    labels->dac = FALSE;
+  labels->label = strcmp (element, "baselabel") == 0 && names[0] && strcmp (names[0], "type") == 0
+                  && strcmp (values[0], "qemu") == 0;
+}
+
+static void
+on_text (GMarkupParseContext *context, const char *text, gsize length, gpointer data, GError **error)
+{
+  Labels *labels = data;
+  unsigned int user, group;
+  if (strcmp (g_markup_parse_context_get_element (context), "model") == 0 && strcmp (text, "dac") == 0)
+    labels->dac = TRUE;
+  else if (labels->dac && labels->label && sscanf (text, "+%u:+%u", &user, &group) == 2)
+    {
+      labels->known = TRUE;
+      labels->group = group;
+    }
+}
+
+static void
+on_end (GMarkupParseContext *context, const char *element, gpointer data, GError **error)
+{
+  ((Labels *) data)->label = FALSE;
+}
+
+gboolean
+sk_libvirt_group_of (const char *capabilities, gid_t *ret_group)
+{
+  static const GMarkupParser parser = { .start_element = on_start, .end_element = on_end, .text = on_text };
+  Labels labels = { 0 };
+  GMarkupParseContext *context = g_markup_parse_context_new (&parser, 0, &labels, NULL);
+  const gboolean parsed = g_markup_parse_context_parse (context, capabilities, -1, NULL);
+  g_markup_parse_context_free (context);
+  *ret_group = labels.group;
+  return parsed && labels.known;
+}
+
+gboolean
+sk_libvirt_find_group (SkBackend *backend, virConnectPtr connection, gid_t *ret_group, GError **error)
+{
+  g_autoptr (GMutexLocker) lock = g_mutex_locker_new (&backend->lock);
+  *ret_group = backend->group;
+  if (backend->group_known)
+    return TRUE;
+  g_clear_pointer (&lock, g_mutex_locker_free);
+  char *xml = virConnectGetCapabilities (connection);
+  if (!xml)
+    return sk_libvirt_fail ("capabilities", error);
+  const gboolean known = sk_libvirt_group_of (xml, ret_group);
+  free (xml);
+  if (!known)
+    {
+      g_set_error_literal (error, SK_ERROR, SK_ERROR_UNAVAILABLE, "libvirt does not say as whom QEMU runs");
+      return FALSE;
+    }
+  lock = g_mutex_locker_new (&backend->lock);
+  backend->group = *ret_group;
+  backend->group_known = TRUE;
+  return TRUE;
 }

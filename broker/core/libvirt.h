@@ -37,6 +37,8 @@ typedef struct
   gboolean stopping;
   SkAccel accel;
   gboolean probing;
+  gboolean group_known;
+  gid_t group; /* QEMU's */
 } SkBackend;
 
 typedef struct _SkJob SkJob;
@@ -71,5 +73,9 @@ gboolean sk_op_describe (SkBackend *, virConnectPtr, SkJob *, GError **);
 /* From the calling thread's last libvirt error. FALSE. */
 gboolean sk_libvirt_fail (const char *what, GError **error);
 
-/* libvirt-probe.c: whether guests run on KVM here; asked once, remembered until the host's next boot. */
+/* libvirt-probe.c. Whether guests run on KVM here; asked once, remembered until the host's next boot. */
 gboolean sk_libvirt_use_kvm (SkBackend *, virConnectPtr, const char *kernel);
+/* QEMU's group, as libvirt is set up; asked once. */
+gboolean sk_libvirt_find_group (SkBackend *, virConnectPtr, gid_t *ret_group, GError **error);
+/* From the XML of virConnectGetCapabilities(). FALSE: it does not say. */
+gboolean sk_libvirt_group_of (const char *capabilities, gid_t *ret_group);

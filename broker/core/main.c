@@ -22,7 +22,10 @@ static SkAgentLink *
 new_agent (const char *vm_id, gpointer runtime_dir)
 {
   g_autofree char *path = g_build_filename (runtime_dir, "vms", vm_id, "agent.sock", NULL);
-  return sk_agent_link_new (path);
+  g_autofree char *bulk = sk_domain_bulk (vm_id);
+  SkAgentLink *link = sk_agent_link_new (path);
+  sk_agent_link_set_bulk (link, bulk);
+  return link;
 }
 
 static gboolean

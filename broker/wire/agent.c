@@ -36,13 +36,16 @@ const SkMessageSpec sk_agent_messages[] = {
   { SK_FILE_PUT_DONE, "put-done", SK_FROM_PEER, "" },
   { SK_FILE_PUT_STOP, "put-stop", SK_FROM_HOST, "s", SK_AGENT_TEXT_MAX },
   { SK_FILE_PUT_GONE, "put-gone", SK_FROM_PEER, "s", SK_AGENT_TEXT_MAX },
+  { SK_FILE_BULK_READY, "bulk-ready", SK_FROM_HOST, "u" },
+  { SK_FILE_BULK_TAKEN, "bulk-taken", SK_FROM_HOST, "t" },
+  { SK_FILE_BULK, "bulk", SK_FROM_PEER, "utuu" },
   { 0 },
 };
 
 gboolean
 sk_file_is_message (guint16 type)
 {
-  return type >= SK_FILE_OFFER_REPLY && type <= SK_FILE_PUT_GONE;
+  return type >= SK_FILE_OFFER_REPLY && type <= SK_FILE_BULK;
 }
 
 gboolean

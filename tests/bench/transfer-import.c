@@ -90,7 +90,12 @@ transfer_import (const char *state, const char *libexec, const char *policies, c
   setvbuf (stdin, NULL, _IONBF, 0);
   transfer_box_open (&host.box, state, libexec, policies);
   g_signal_connect (host.box.transfers, "changed", G_CALLBACK (on_changed), NULL);
+  g_autofree char *folder = g_path_get_dirname (socket);
+  /* guest_vm.py */
+  g_autofree char *name = g_path_get_basename (folder);
+  g_autofree char *bulk = g_build_filename ("/dev/shm", name, NULL);
   host.link = sk_agent_link_new (socket);
+  sk_agent_link_set_bulk (host.link, bulk);
   sk_agent_link_set_listener (host.link, &listener, &host);
   sk_transfers_add_guest (host.box.transfers, host.session, host.link);
   sk_agent_link_set_running (host.link, TRUE);

@@ -1,11 +1,12 @@
 /* The core's half of files with a real guest, for test-guest-files: SkAgentLink and SkGuestFiles on the agent
  * port, nothing else of the core. What is offered is taken and written below a folder as N/INDEX.
  *
- *   guest-files-host SOCKET FOLDER
+ *   guest-files-host SOCKET FOLDER BULK (the file of the bulk memory)
  *
  * Says, a line each: hello · ready USER PASSWORD · browser · lost WHY · offer N KIND ITEMS BYTES · item N
  * INDEX SIZE NAME · end N MICROSECONDS (since its first byte) · cancelled N WHY · put ID ok | put ID error
- * TEXT · rss KIB Hears, a line each: put ID NAME PATH · refuse-next TEXT · status N STATE TEXT · rss */
+ * TEXT · rss KIB Hears, a line each: put ID NAME PATH · refuse-next TEXT · stall-next (its bytes are never
+ * credited) · status N STATE TEXT · rss */
 #include "common/error.h"
 #include "common/fd.h"
 #include "core/guest-files.h"
@@ -22,7 +23,8 @@ typedef struct
   GMainLoop *loop;
   const char *folder;
   guint offers;
-  char *refusal; /* for the next offer */
+  char *refusal; /* for the next offer, as: */
+  gboolean stall;
   GPtrArray *keys;
 } Host;
 
@@ -31,6 +33,7 @@ typedef struct
   guint n;
   int fd;
   gint64 started;
+  gboolean stalled;
 } Import;
 
 typedef struct
@@ -79,7 +82,8 @@ on_offered (SkGuestOffer *offer, gpointer data)
       return;
     }
   Import *import = g_new0 (Import, 1);
-  *import = (Import){ host->offers, -1, g_get_monotonic_time () };
+  *import = (Import){ host->offers, -1, g_get_monotonic_time (), host->stall };
+  host->stall = FALSE;
   sk_guest_offer_set_data (offer, import);
   sk_guest_offer_take (offer, 0, 0);
 }
@@ -104,7 +108,8 @@ on_data (SkGuestOffer *offer, guint index, guint64 offset, const guint8 *untrust
   Import *import = sk_guest_offer_get_data (offer);
   if (pwrite (import->fd, untrusted, length, (off_t) offset) != (gssize) length)
     printf ("lost cannot write: %s\n", g_strerror (errno));
-  sk_guest_offer_credit (offer, length);
+  if (!import->stalled)
+    sk_guest_offer_credit (offer, length);
 }
 
 static void
@@ -218,6 +223,8 @@ on_command (gint fd, GIOCondition condition, gpointer data)
     host->refusal = g_strdup (line + strlen ("refuse-next "));
   else if (n == 4 && g_str_equal (words[0], "status"))
     sk_guest_files_status (host->files, host->keys->pdata[atoi (words[1]) - 1], words[2], words[3]);
+  else if (n == 1 && g_str_equal (words[0], "stall-next"))
+    host->stall = TRUE;
   else if (n == 1 && g_str_equal (words[0], "rss"))
     say_rss ();
   return G_SOURCE_CONTINUE;
@@ -226,12 +233,13 @@ on_command (gint fd, GIOCondition condition, gpointer data)
 int
 main (int argc, char **argv)
 {
-  if (argc != 3)
+  if (argc != 4)
     return 2;
   Host host = { .loop = g_main_loop_new (NULL, FALSE), .folder = argv[2], .keys = g_ptr_array_new () };
   setvbuf (stdout, NULL, _IOLBF, 0);
   setvbuf (stdin, NULL, _IONBF, 0);
   SkAgentLink *link = sk_agent_link_new (argv[1]);
+  sk_agent_link_set_bulk (link, argv[3]);
   sk_agent_link_set_listener (link, &agent_listener, &host);
   host.files = sk_guest_files_new (link, NULL, &files_listener, &host);
   sk_agent_link_set_running (link, TRUE);

@@ -1,6 +1,7 @@
 """A guest image in a VM of libvirt without sekishod, and a stock FreeRDP client on its picture: what test-guest, test-guest-files and tests/bench/run transfer share."""
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,6 +49,10 @@ DOMAIN = """<domain type='qemu'>
       <source mode='bind' path='{dir}/rdp.sock'/>
       <target type='virtio' name='jp.sekisho.rdp.0'/>
     </channel>
+    <shmem name='{name}' role='master'>
+      <model type='ivshmem-plain'/>
+      <size unit='M'>4</size>
+    </shmem>
     {serial}
     <memballoon model='none'/>
   </devices>
@@ -71,12 +76,18 @@ class Machine:
         self.dir = tempfile.mkdtemp(prefix='sekisho-guest-')
         os.chmod(self.dir, 0o755)
         self.name = os.path.basename(self.dir)
+        self.bulk = f'/dev/shm/{self.name}'
         self.image = reachable(os.path.realpath(IMAGE), os.path.join(self.dir, 'image'))
         with open(os.path.join(self.image, 'manifest.json'), encoding='utf-8') as file:
             self.manifest = json.load(file)
 
     def __enter__(self):
         run('qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', f'{self.image}/image.qcow2', f'{self.dir}/disk.qcow2')
+        # The bulk memory, as the broker makes it (SK_BULK_SIZE of wire/agent.h); only QEMU is somebody else.
+        with open(self.bulk, 'wb') as file:
+            file.truncate(4 << 20)
+            os.fchmod(file.fileno(), 0o600)
+        shutil.chown(self.bulk, 'libvirt-qemu')
         xml = os.path.join(self.dir, 'domain.xml')
         with open(xml, 'w', encoding='utf-8') as file:
             file.write(DOMAIN.format(name=self.name, image=self.image, dir=self.dir, cmdline=self.cmdline(), serial=self.serial()))
@@ -104,7 +115,7 @@ class Machine:
 
     def __exit__(self, *_):
         subprocess.run(['virsh', '-c', 'qemu:///system', 'destroy', self.name], capture_output=True, check=False)
-        run('rm', '-rf', self.dir)
+        run('rm', '-rf', self.dir, self.bulk)
 
 
 class Shell:

@@ -292,11 +292,38 @@ test_life (Fixture *f, gconstpointer data)
   g_assert_cmpstr (listed (f, s.id)->session, ==, "session-1");
   CALL_OK (f, destroy, s.id, on_done, f);
   CALL_OK (f, destroy, s.id, on_done, f);
+  g_assert_false (exists (sk_domain_bulk (s.id)));
   g_assert_null (listed (f, s.id));
   g_assert_false (exists (sk_domain_disk (&f->folders, s.id)));
   g_assert_false (exists (sk_domain_run_dir (&f->folders, s.id)));
   CALL (f, suspend, s.id, on_done, f);
   g_assert_error (f->error, SK_ERROR, SK_ERROR_NOT_FOUND);
+}
+
+static int
+qemu_pid (const char *id)
+{
+  g_autofree char *path = g_strdup_printf ("/run/libvirt/qemu/sekisho-%s.pid", id);
+  g_autofree char *text = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  return atoi (text);
+}
+
+/* QEMU has it, and nobody else on the host can look into it. */
+static void
+expect_bulk (const SkVmSpec *s)
+{
+  g_autofree char *path = sk_domain_bulk (s->id);
+  struct stat info;
+  g_assert_no_errno (stat (path, &info));
+  g_assert_true (S_ISREG (info.st_mode));
+  g_assert_cmpint (info.st_mode & 07777, ==, 0660);
+  g_assert_cmpint (info.st_size, ==, SK_BULK_SIZE);
+  g_assert_cmpint (info.st_uid, ==, getuid ());
+  g_autofree char *maps_path = g_strdup_printf ("/proc/%d/maps", qemu_pid (s->id));
+  g_autofree char *maps = NULL;
+  g_assert_true (g_file_get_contents (maps_path, &maps, NULL, NULL));
+  g_assert_nonnull (strstr (maps, path));
 }
 
 /* What libvirt made of our XML, judged as doctor does; and both ports answer on their sockets. */
@@ -317,8 +344,37 @@ test_devices (Fixture *f, gconstpointer data)
       sk_autofd int fd = sk_fd_connect_unix (path, SOCK_STREAM, NULL);
       g_assert_cmpint (fd, >=, 0);
     }
+  expect_bulk (&s);
   CALL_OK (f, describe, NULL, on_text, f);
   g_assert_nonnull (strstr (f->text, "QEMU"));
+}
+
+static void
+test_group_of (void)
+{
+  static const struct
+  {
+    const char *xml;
+    int group;
+  } rows[] = {
+    { "<h><secmodel><model>dac</model><baselabel type='kvm'>+1:+2</baselabel><baselabel type='qemu'>+3:+4"
+      "</baselabel></secmodel></h>",
+      4 },
+    { "<h><secmodel><model>apparmor</model><baselabel "
+      "type='qemu'>+9:+9</baselabel></secmodel><secmodel><model>"
+      "dac</model><baselabel type='qemu'>+0:+0</baselabel></secmodel></h>",
+      0 },
+    { "<h><secmodel><model>apparmor</model><baselabel type='qemu'>+9:+9</baselabel></secmodel></h>", -1 },
+    { "<h><secmodel><model>dac</model><baselabel type='qemu'>root</baselabel></secmodel></h>", -1 },
+    { "<h><secmodel><model>dac</model></secmodel><baselabel type='kvm'>+1:+1</baselabel></h>", -1 },
+    { "", -1 },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      gid_t group = 77;
+      const gboolean known = sk_libvirt_group_of (rows[i].xml, &group);
+      g_assert_cmpint (known ? (int) group : -1, ==, rows[i].group);
+    }
 }
 
 static void
@@ -329,22 +385,17 @@ test_save_and_restore (Fixture *f, gconstpointer data)
   CALL_OK (f, save, s.id, on_done, f);
   g_assert_cmpint (listed (f, s.id)->state, ==, SK_DOMAIN_SAVED);
   g_assert_true (exists (sk_domain_disk (&f->folders, s.id)));
+  /* As after the host's reboot. */
+  g_autofree char *bulk = sk_domain_bulk (s.id);
+  g_unlink (bulk);
   CALL_OK (f, restore, s.id, on_done, f);
   g_assert_cmpint (listed (f, s.id)->state, ==, SK_DOMAIN_RUNNING);
+  expect_bulk (&s);
   g_assert_false (exists (sk_domain_save (&f->folders, s.id))); /* never a second time */
   CALL_OK (f, destroy, s.id, on_done, f);
   CALL (f, restore, s.id, on_done, f);
   g_assert_nonnull (f->error);
   g_assert_null (strstr (f->log->str, "stopped-1(saved)"));
-}
-
-static int
-qemu_pid (const char *id)
-{
-  g_autofree char *path = g_strdup_printf ("/run/libvirt/qemu/sekisho-%s.pid", id);
-  g_autofree char *text = NULL;
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  return atoi (text);
 }
 
 static void
@@ -434,5 +485,6 @@ main (int argc, char **argv)
   ADD ("not-ours", test_not_ours);
   ADD ("connection-lost", test_connection_lost);
   ADD ("refusals", test_refusals);
+  g_test_add_func ("/libvirt/group-of", test_group_of);
   return g_test_run ();
 }

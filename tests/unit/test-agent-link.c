@@ -2,8 +2,10 @@
 #include "common/error.h"
 #include "common/fd.h"
 #include "core/agent-link.h"
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 typedef struct
 {
@@ -13,6 +15,9 @@ typedef struct
   SkFrameBuffer buffer;
   guint hellos, readies, browsers, answers;
   char *lost, *user;
+  char *bulk;        /* the bulk memory's file */
+  GByteArray *files; /* DATA's bytes */
+  guint64 offset;    /* of the last */
   gboolean answer_ok;
   SkErrorCode answer_code;
 } Fixture;
@@ -117,19 +122,39 @@ greet (Fixture *f, guint16 version)
 }
 
 static void
-set_up (Fixture *f, gconstpointer data)
+new_link (Fixture *f)
 {
-  g_autoptr (GError) error = NULL;
-  f->dir = g_dir_make_tmp ("sk-link-XXXXXX", NULL);
-  f->path = g_build_filename (f->dir, "agent", NULL);
-  f->listener = sk_fd_listen_unix (f->path, SOCK_STREAM, &error);
-  g_assert_no_error (error);
-  g_assert_true (sk_fd_set_nonblocking (f->listener, TRUE, NULL));
-  sk_frame_buffer_init (&f->buffer);
   f->link = sk_agent_link_new (f->path);
   sk_agent_link_set_listener (f->link, &listener, f);
   sk_agent_link_set_running (f->link, TRUE);
   guest_connects (f);
+}
+
+/* After it was lost. */
+static void
+renew_link (Fixture *f)
+{
+  g_clear_object (&f->link);
+  sk_clear_fd (&f->guest);
+  sk_frame_buffer_reset (&f->buffer);
+  g_clear_pointer (&f->lost, g_free);
+  f->hellos = 0;
+  new_link (f);
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  f->files = g_byte_array_new ();
+  f->dir = g_dir_make_tmp ("sk-link-XXXXXX", NULL);
+  f->path = g_build_filename (f->dir, "agent", NULL);
+  f->bulk = g_build_filename (f->dir, "bulk", NULL);
+  f->listener = sk_fd_listen_unix (f->path, SOCK_STREAM, &error);
+  g_assert_no_error (error);
+  g_assert_true (sk_fd_set_nonblocking (f->listener, TRUE, NULL));
+  sk_frame_buffer_init (&f->buffer);
+  new_link (f);
 }
 
 static void
@@ -140,11 +165,167 @@ tear_down (Fixture *f, gconstpointer data)
   sk_clear_fd (&f->guest);
   sk_clear_fd (&f->listener);
   unlink (f->path);
-  rmdir (f->dir);
+  unlink (f->bulk);
+  g_assert_no_errno (rmdir (f->dir));
+  g_byte_array_unref (f->files);
+  g_free (f->bulk);
   g_free (f->path);
   g_free (f->dir);
   g_free (f->lost);
   g_free (f->user);
+}
+
+/* -- bulk memory --------------------------------------------------------------------------------------------
+ */
+
+static void
+on_files_change (gpointer data)
+{
+}
+
+static const char *
+on_file (const SkMessage *m, gpointer data)
+{
+  Fixture *f = data;
+  g_assert_cmpint (m->type, ==, SK_FILE_DATA);
+  g_assert_cmpuint (m->id, ==, 7);
+  g_assert_cmpuint (m->n[0], ==, 3);
+  f->offset = m->n[1];
+  g_byte_array_append (f->files, m->bytes, (guint) m->bytes_length);
+  return NULL;
+}
+
+static const SkAgentFileListener file_listener
+    = { on_files_change, on_files_change, on_file, on_files_change };
+
+/* The byte at a place. */
+static guint8
+pattern (gsize place)
+{
+  return (guint8) (place * 31 >> 4);
+}
+
+static void
+write_bulk (Fixture *f, gsize size, mode_t mode)
+{
+  g_autofree guint8 *content = g_malloc (size);
+  for (gsize i = 0; i < size; i++)
+    content[i] = pattern (i);
+  g_assert_true (g_file_set_contents (f->bulk, (char *) content, (gssize) size, NULL));
+  g_assert_no_errno (chmod (f->bulk, mode));
+}
+
+static void
+begin_bulk (Fixture *f, guint16 version)
+{
+  sk_agent_link_set_bulk (f->link, f->bulk);
+  sk_agent_link_set_file_listener (f->link, &file_listener, f);
+  greet (f, version);
+  WAIT_UNTIL (f->hellos == 1);
+}
+
+static SkMessage
+bulk (guint64 offset, guint32 place, guint32 length)
+{
+  return (SkMessage){ .type = SK_FILE_BULK, .id = 7, .n = { 3, offset, place, length } };
+}
+
+static void
+test_bulk (Fixture *f, gconstpointer data)
+{
+  write_bulk (f, SK_BULK_SIZE, 0660);
+  begin_bulk (f, SK_AGENT_VERSION_BULK);
+  g_auto (SkMessage) ready = guest_hears (f, SK_FILE_BULK_READY);
+  g_assert_cmpuint (ready.n[0], ==, SK_BULK_SIZE);
+  for (guint i = 0; i < SK_BULK_BLOCKS / 2; i++)
+    {
+      /* The last byte of all is among them. */
+      const guint32 length = i == 0 ? 1 : SK_BULK_BLOCK, place = SK_BULK_SIZE - length - i;
+      const SkMessage m = bulk (1000 * i, place, length);
+      g_byte_array_set_size (f->files, 0);
+      guest_says (f, &m);
+      WAIT_UNTIL (f->files->len > 0);
+      g_assert_cmpuint (f->files->len, ==, length);
+      g_assert_cmpuint (f->offset, ==, 1000 * i);
+      for (gsize at = 0; at < length; at++)
+        if (f->files->data[at] != pattern (place + at))
+          g_error ("another byte than at %" G_GSIZE_FORMAT, place + at);
+    }
+  g_auto (SkMessage) taken = guest_hears (f, SK_FILE_BULK_TAKEN);
+  g_assert_cmpuint (taken.n[0], ==, SK_BULK_BLOCKS / 2);
+  g_assert_null (f->lost);
+}
+
+/* A guest that points past the end, or at nothing, is lost; nobody hears of what it meant. */
+static void
+test_bulk_outside (Fixture *f, gconstpointer data)
+{
+  static const struct
+  {
+    guint32 place, length;
+  } rows[]
+      = { { 0, 0 },           { 0, SK_BULK_BLOCK + 1 },       { SK_BULK_SIZE, 1 }, { SK_BULK_SIZE - 1, 2 },
+          { G_MAXUINT32, 1 }, { G_MAXUINT32, SK_BULK_BLOCK }, { 0, G_MAXUINT32 } };
+  write_bulk (f, SK_BULK_SIZE + 4096, 0600);
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      const SkMessage m = bulk (0, rows[i].place, rows[i].length);
+      begin_bulk (f, SK_AGENT_VERSION_BULK);
+      guest_says (f, &m);
+      WAIT_UNTIL (f->lost != NULL);
+      g_assert_nonnull (strstr (f->lost, "outside"));
+      g_assert_cmpuint (f->files->len, ==, 0);
+      renew_link (f);
+    }
+}
+
+/* Without a word of ours there is no such memory; whoever uses it all the same is lost. */
+static void
+expect_no_bulk (Fixture *f, guint16 version)
+{
+  const SkMessage m = bulk (0, 0, 1);
+  begin_bulk (f, version);
+  guest_says (f, &m);
+  WAIT_UNTIL (f->lost != NULL);
+  g_assert_nonnull (strstr (f->lost, "there is not"));
+  g_assert_cmpuint (f->files->len, ==, 0);
+  renew_link (f);
+}
+
+static void
+test_no_bulk (Fixture *f, gconstpointer data)
+{
+  g_autofree char *other = g_strconcat (f->bulk, "-2", NULL);
+  expect_no_bulk (f, SK_AGENT_VERSION); /* no file */
+  write_bulk (f, SK_BULK_SIZE, 0600);
+  expect_no_bulk (f, SK_AGENT_VERSION_LOWEST);
+  write_bulk (f, SK_BULK_SIZE, 0604); /* others read what was not inspected */
+  expect_no_bulk (f, SK_AGENT_VERSION);
+  write_bulk (f, SK_BULK_SIZE - 1, 0600);
+  expect_no_bulk (f, SK_AGENT_VERSION);
+  write_bulk (f, SK_BULK_SIZE, 0600);
+  g_assert_no_errno (link (f->bulk, other)); /* another file's content under this name */
+  expect_no_bulk (f, SK_AGENT_VERSION);
+  unlink (f->bulk);
+  g_assert_no_errno (symlink (other, f->bulk));
+  expect_no_bulk (f, SK_AGENT_VERSION);
+  unlink (f->bulk);
+  g_assert_no_errno (mkfifo (f->bulk, 0600));
+  expect_no_bulk (f, SK_AGENT_VERSION);
+  unlink (other);
+}
+
+/* The file gets shorter while it is used: an error, not a signal. */
+static void
+test_bulk_shrinks (Fixture *f, gconstpointer data)
+{
+  const SkMessage m = bulk (0, SK_BULK_SIZE - SK_BULK_BLOCK, SK_BULK_BLOCK);
+  write_bulk (f, SK_BULK_SIZE, 0600);
+  begin_bulk (f, SK_AGENT_VERSION);
+  g_assert_no_errno (truncate (f->bulk, SK_BULK_SIZE - 1));
+  guest_says (f, &m);
+  WAIT_UNTIL (f->lost != NULL);
+  g_assert_nonnull (strstr (f->lost, "cannot be read"));
 }
 
 static void
@@ -190,6 +371,14 @@ test_other_version (Fixture *f, gconstpointer data)
   greet (f, 0);
   WAIT_UNTIL (f->lost != NULL);
   g_assert_cmpuint (f->hellos, ==, 0);
+  renew_link (f);
+  greet (f, SK_AGENT_VERSION + 1);
+  WAIT_UNTIL (f->lost != NULL);
+  g_assert_cmpuint (f->hellos, ==, 0);
+  /* A guest that was saved by an earlier broker. */
+  renew_link (f);
+  greet (f, SK_AGENT_VERSION_LOWEST);
+  WAIT_UNTIL (f->hellos == 1);
 }
 
 static void
@@ -314,6 +503,10 @@ main (int argc, char **argv)
     { "/agent-link/flood", test_flood },
     { "/agent-link/reconnect", test_reconnect },
     { "/agent-link/full-backlog", test_full_backlog },
+    { "/agent-link/bulk", test_bulk },
+    { "/agent-link/bulk-outside", test_bulk_outside },
+    { "/agent-link/no-bulk", test_no_bulk },
+    { "/agent-link/bulk-shrinks", test_bulk_shrinks },
   };
   g_test_init (&argc, &argv, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)

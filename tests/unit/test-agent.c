@@ -586,7 +586,7 @@ typedef struct
   Host host;
   SkAgentMachine machine;
   SkAgent *agent;
-  char *dir, *credentials, *table, *session, *files;
+  char *dir, *credentials, *table, *session, *files, *bulk;
 } Guest;
 
 static void
@@ -599,6 +599,7 @@ guest_init (Guest *guest)
   guest->table = g_build_filename (guest->dir, "tcp", NULL);
   guest->session = g_build_filename (guest->dir, "session.sock", NULL);
   guest->files = g_build_filename (guest->dir, "files.sock", NULL);
+  guest->bulk = g_build_filename (guest->dir, "bulk", NULL);
   guest->machine = (SkAgentMachine){ .port_fd = fd,
                                      .credentials = guest->credentials,
                                      .proc_net_tcp = guest->table,
@@ -606,6 +607,7 @@ guest_init (Guest *guest)
                                      .session_path = guest->session,
                                      .session_uid = getuid (),
                                      .files_path = guest->files,
+                                     .bulk_path = guest->bulk,
                                      .root = "",
                                      .clock_now = fake_now,
                                      .clock_set = fake_set,
@@ -624,12 +626,14 @@ guest_clear (Guest *guest)
   host_clear (&guest->host);
   g_remove (guest->credentials);
   g_remove (guest->table);
+  g_remove (guest->bulk);
   g_rmdir (guest->dir);
   g_free (guest->dir);
   g_free (guest->credentials);
   g_free (guest->table);
   g_free (guest->session);
   g_free (guest->files);
+  g_free (guest->bulk);
 }
 
 static void
@@ -704,7 +708,7 @@ test_agent_hello (void)
   guest_ping (&guest, G_MAXUINT64);
 
   /* No version in common: 0, and silence from then on. */
-  SkMessage hello = { .type = SK_AGENT_HELLO, .n = { 2, 9, 43 } };
+  SkMessage hello = { .type = SK_AGENT_HELLO, .n = { SK_AGENT_VERSION + 1, 9, 43 } };
   g_auto (SkMessage) ack = { 0 };
   guest_ask (&guest, &hello);
   guest_hear (&guest, SK_AGENT_HELLO_ACK, &ack);
@@ -1039,7 +1043,7 @@ static void
 test_agent_files_garbage (void)
 {
   static const guint16 types[]
-      = { SK_AGENT_READY, SK_AGENT_PONG, SK_FILE_PUT, 999, SK_FILES_SPAN_DONE, SK_FILES_SPAN };
+      = { SK_AGENT_READY, SK_AGENT_PONG, SK_FILE_PUT, 999, SK_FILES_SPAN_DONE, SK_FILES_SPAN, SK_FILE_BULK };
   Guest guest;
   guest_init (&guest);
   guest_hello (&guest);
@@ -1122,6 +1126,189 @@ test_agent_files_span (void)
   g_assert_cmpint (files_hear (files, &id), ==, SK_FILES_SPAN_DONE);
   g_assert_cmpint (id, ==, 2);
   guest_ping (&guest, 1);
+  guest_clear (&guest);
+}
+
+/* ---- bulk memory ---- */
+
+typedef struct
+{
+  Guest guest;
+  int files, file; /* sekisho-files' end; the file that it sends */
+  gsize size;
+  guint8 *content;
+} Bulk;
+
+static void
+bulk_init (Bulk *b, gsize size)
+{
+  *b = (Bulk){ .size = size, .content = g_malloc (size) };
+  for (gsize i = 0; i < size; i++)
+    b->content[i] = (guint8) (i * 13 >> 5);
+  guest_init (&b->guest);
+  b->file = sk_fd_new_sealed_memory ("span", size, NULL);
+  g_assert_cmpint (pwrite (b->file, b->content, size, 0), ==, (gssize) size);
+  sk_autofd int memory = g_open (b->guest.bulk, O_RDWR | O_CREAT, 0600);
+  g_assert_no_errno (ftruncate (memory, SK_BULK_SIZE));
+  guest_hello (&b->guest);
+  b->files = files_connect (&b->guest);
+  files_sync (b->files);
+  files_say (b->files, SK_FILE_OFFER, 1, offer_body, sizeof offer_body - 1);
+  host_expect_nothing_but (&b->guest.host, SK_FILE_OFFER, 1);
+}
+
+static void
+bulk_clear (Bulk *b)
+{
+  sk_clear_fd (&b->file);
+  sk_clear_fd (&b->files);
+  guest_clear (&b->guest);
+  g_free (b->content);
+}
+
+static void
+bulk_tell (Bulk *b, guint16 type, guint64 number)
+{
+  const SkMessage m = { .type = type, .n = { number } };
+  guest_ask (&b->guest, &m);
+}
+
+/* The next one: where its bytes stand, and that they are the file's. */
+static guint32
+bulk_hear (Bulk *b, guint64 offset, guint32 *ret_place)
+{
+  g_auto (SkMessage) m = { 0 };
+  g_autofree char *memory = NULL;
+  gsize length;
+  guest_hear (&b->guest, SK_FILE_BULK, &m);
+  g_assert_cmpuint (m.id, ==, 1);
+  g_assert_cmpuint (m.n[1], ==, offset);
+  g_assert_cmpuint (m.n[3], >, 0);
+  g_assert_cmpuint (m.n[3], <=, SK_BULK_BLOCK);
+  g_assert_cmpuint (m.n[2] + m.n[3], <=, SK_BULK_SIZE);
+  g_assert_true (g_file_get_contents (b->guest.bulk, &memory, &length, NULL));
+  g_assert_cmpmem (memory + m.n[2], m.n[3], b->content + offset, m.n[3]);
+  *ret_place = (guint32) m.n[2];
+  return (guint32) m.n[3];
+}
+
+/* Every block has its turn, and none is used again before the host has read it. */
+static void
+test_agent_bulk (void)
+{
+  /* The last but one leaves less than a message of its own may have. */
+  const gsize size = (SK_BULK_BLOCKS + 2) * SK_BULK_BLOCK + 100;
+  Bulk b;
+  guint32 id, place;
+  guint64 at = 0;
+  bulk_init (&b, size);
+  bulk_tell (&b, SK_FILE_BULK_READY, SK_BULK_SIZE);
+  guest_ping (&b.guest, 1);
+  files_give_span (b.files, 1, 0, SK_FILES_SPAN_MAX, b.file);
+  files_give_span (b.files, 1, SK_FILES_SPAN_MAX, (guint32) (size - SK_FILES_SPAN_MAX), b.file);
+  for (guint i = 0; i < SK_BULK_BLOCKS; i++)
+    {
+      at += bulk_hear (&b, at, &place);
+      g_assert_cmpuint (place, ==, i * SK_BULK_BLOCK);
+    }
+  g_assert_cmpuint (at, ==, SK_BULK_SIZE);
+  guest_ping (&b.guest, 2);                               /* nothing stands before its answer */
+  bulk_tell (&b, SK_FILE_BULK_TAKEN, SK_BULK_BLOCKS + 1); /* more than there are */
+  guest_ping (&b.guest, 3);
+  bulk_tell (&b, SK_FILE_BULK_TAKEN, 1);
+  at += bulk_hear (&b, at, &place);
+  g_assert_cmpuint (place, ==, 0);
+  guest_ping (&b.guest, 4);
+  bulk_tell (&b, SK_FILE_BULK_TAKEN, SK_BULK_BLOCKS);
+  const guint32 less = bulk_hear (&b, at, &place);
+  g_assert_cmpuint (less, ==, SK_BULK_BLOCK - SK_FILE_DATA_MIN);
+  at += less;
+  at += bulk_hear (&b, at, &place);
+  g_assert_cmpuint (at, ==, size);
+  for (guint i = 0; i < 2; i++)
+    g_assert_cmpint (files_hear (b.files, &id), ==, SK_FILES_SPAN_DONE);
+  guest_ping (&b.guest, 5);
+  bulk_clear (&b);
+}
+
+/* By the port: what is small, and all of it where the host has not said, or said it of another memory. */
+static void
+test_agent_no_bulk (void)
+{
+  enum
+  {
+    SIZE = 2 * SK_BULK_LEAST
+  };
+  Bulk b;
+  guint32 id;
+  bulk_init (&b, SIZE);
+  for (guint i = 0; i < 3; i++)
+    {
+      const guint32 length = i == 2 ? SK_BULK_LEAST - 1 : SIZE;
+      guint32 came = 0;
+      if (i > 0)
+        bulk_tell (&b, SK_FILE_BULK_READY, i == 1 ? SK_BULK_SIZE / 2 : SK_BULK_SIZE);
+      guest_ping (&b.guest, i);
+      files_give_span (b.files, 1, 0, length, b.file);
+      while (came < length)
+        {
+          g_auto (SkMessage) m = { 0 };
+          Got *got = host_next (&b.guest.host);
+          g_assert_cmpint (got->type, ==, SK_FILE_DATA);
+          came += (guint32) g_bytes_get_size (got->body) - 12;
+          got_free (got);
+        }
+      g_assert_cmpint (files_hear (b.files, &id), ==, SK_FILES_SPAN_DONE);
+    }
+  bulk_clear (&b);
+}
+
+/* Another host: it has not said that it reads, and begins at the first block. A file that ends early ends its
+ * offer, as without. */
+static void
+test_agent_bulk_again (void)
+{
+  Bulk b;
+  guint32 id, place;
+  bulk_init (&b, SK_BULK_BLOCK);
+  bulk_tell (&b, SK_FILE_BULK_READY, SK_BULK_SIZE);
+  guest_ping (&b.guest, 1);
+  files_give_span (b.files, 1, 0, SK_BULK_BLOCK, b.file);
+  bulk_hear (&b, 0, &place);
+  g_assert_cmpint (files_hear (b.files, &id), ==, SK_FILES_SPAN_DONE);
+  guest_hello (&b.guest);
+  files_sync (b.files);
+  bulk_tell (&b, SK_FILE_BULK_READY, SK_BULK_SIZE);
+  files_say (b.files, SK_FILE_OFFER, 1, offer_body, sizeof offer_body - 1);
+  host_expect_nothing_but (&b.guest.host, SK_FILE_OFFER, 1);
+  files_give_span (b.files, 1, 0, SK_BULK_BLOCK, b.file);
+  bulk_hear (&b, 0, &place);
+  g_assert_cmpuint (place, ==, 0);
+  files_give_span (b.files, 1, 1, SK_BULK_BLOCK, b.file);
+  g_assert_cmpint (files_hear (b.files, &id), ==, SK_FILES_SPAN_DONE);
+  g_assert_cmpint (files_hear (b.files, &id), ==, SK_FILES_SPAN_DONE);
+  guest_ping (&b.guest, 2);
+  bulk_clear (&b);
+}
+
+/* A host of before, and one of after. */
+static void
+test_agent_versions (void)
+{
+  static const struct
+  {
+    guint lowest, highest, agreed;
+  } rows[] = { { 1, 1, 1 }, { 1, 2, 2 }, { 2, 2, 2 }, { 2, 9, 2 }, { 3, 9, 0 }, { 0, 0, 0 } };
+  Guest guest;
+  guest_init (&guest);
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      const SkMessage hello = { .type = SK_AGENT_HELLO, .n = { rows[i].lowest, rows[i].highest, 1000 + i } };
+      g_auto (SkMessage) ack = { 0 };
+      guest_ask (&guest, &hello);
+      guest_hear (&guest, SK_AGENT_HELLO_ACK, &ack);
+      g_assert_cmpuint (ack.n[0], ==, rows[i].agreed);
+    }
   guest_clear (&guest);
 }
 
@@ -1298,6 +1485,10 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/files/garbage", test_agent_files_garbage);
   g_test_add_func ("/agent/files/span", test_agent_files_span);
   g_test_add_func ("/agent/files/span-pipe", test_agent_files_span_pipe);
+  g_test_add_func ("/agent/bulk", test_agent_bulk);
+  g_test_add_func ("/agent/bulk/not", test_agent_no_bulk);
+  g_test_add_func ("/agent/bulk/again", test_agent_bulk_again);
+  g_test_add_func ("/agent/versions", test_agent_versions);
   g_test_add_func ("/probe/loopback", test_probe_loopback);
   g_test_add_func ("/probe/refused-input", test_probe_refused_input);
   g_test_add_func ("/probe/limit", test_probe_limit);

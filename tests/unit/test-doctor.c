@@ -9,6 +9,7 @@
 #define PORTS                                                                                                \
   "<channel type='unix'><target type='virtio' name='jp.sekisho.agent.0'/></channel>"                         \
   "<channel type='unix'><target type='virtio' name='jp.sekisho.rdp.0'/></channel>"
+#define MEMORY(name) "<shmem name='" name "' role='master'><model type='ivshmem-plain'/></shmem>"
 #define CARD "<interface type='bridge'><source bridge='sk-internet'/></interface>"
 #define TAIL "</devices></domain>"
 
@@ -24,6 +25,10 @@ test_domains (void)
     { HEAD DISK PORTS CARD TAIL, "sk-internet", TRUE },
     { HEAD DISK PORTS "<rng model='virtio'/><memballoon model='none'/><input type='mouse' bus='ps2'/>" TAIL,
       "", TRUE },
+    { HEAD DISK PORTS MEMORY ("x") TAIL, "", TRUE },
+    { HEAD DISK PORTS MEMORY ("y") TAIL, "", FALSE }, /* another one's */
+    { HEAD DISK PORTS MEMORY ("x") MEMORY ("x") TAIL, "", FALSE },
+    { "<domain><devices>" MEMORY ("x") TAIL, "", FALSE },
     { HEAD DISK PORTS CARD TAIL, "", FALSE },                 /* a card that the pool does not give */
     { HEAD DISK PORTS CARD TAIL, "lgwan0", FALSE },           /* the wrong bridge */
     { HEAD DISK PORTS CARD CARD TAIL, "sk-internet", FALSE }, /* a second card */
