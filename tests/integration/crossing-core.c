@@ -183,7 +183,9 @@ add_guest (Server *s)
   g_auto (GStrv) words = g_strsplit (lines[n - 1], " ", 2);
   g_free (s->session);
   s->session = g_strdup (words[0]);
+  g_autofree char *bulk = g_strconcat (words[1], ".bulk", NULL);
   s->link = sk_agent_link_new (words[1]);
+  sk_agent_link_set_bulk (s->link, bulk);
   const SkSession row = { .id = s->session,
                           .pool = (char *) "t",
                           .vm = s->session,

@@ -5,6 +5,7 @@ port; the pty's other end is a unix socket for the core, as QEMU has one. Nothin
 """
 import collections
 import contextlib
+import glob
 import hashlib
 import os
 import random
@@ -142,6 +143,15 @@ mkdir /run/sekisho-agent /run/sekisho-login
 mount -t tmpfs t /sys/class
 mkdir -p /sys/class/virtio-ports/vport1p1
 echo jp.sekisho.agent.0 >/sys/class/virtio-ports/vport1p1/name
+mount -t tmpfs t /sys/bus/pci/devices
+if [ -n "$3" ]; then
+  mkdir /sys/bus/pci/devices/0000:00:05.0
+  cd /sys/bus/pci/devices/0000:00:05.0
+  echo 0x1af4 >vendor
+  echo 0x1110 >device
+  ln -s "$3" resource2_wc
+  cd /
+fi
 mkdir "$1/dev" "$1/dev/pts"
 mount -t tmpfs t "$1/dev"
 mkdir "$1/dev/pts"
@@ -153,11 +163,11 @@ echo ready
 exec cat
 '''
 
-    def __init__(self, directory, port_path):
+    def __init__(self, directory, port_path, bulk=None):
         self.home = os.path.join(directory, 'home')
         os.makedirs(self.home)
         self.port = Port(port_path)
-        self.holder = subprocess.Popen(['unshare', '-m', 'sh', '-c', self.SETUP, 'sh', directory, self.port.tty], stdin=subprocess.PIPE,
+        self.holder = subprocess.Popen(['unshare', '-m', 'sh', '-c', self.SETUP, 'sh', directory, self.port.tty, bulk or ''], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE)
         if self.holder.stdout.readline() != b'ready\n':
             raise RuntimeError('no namespace for the guest')
@@ -230,10 +240,24 @@ class CrossingRig(Rig):
         directory = os.path.join(self.dir, f'guest-{self.guests}')
         port = os.path.join(self.runtime, f'port-{self.guests}')
         os.mkdir(directory)
-        self.guest = Guest(directory, port)
+        bulk = None
+        if self.guests % 2:
+            # The other way than the port, for every other guest; SK_BULK_SIZE of wire/agent.h.
+            bulk = f'{port}.bulk'
+            with open(bulk, 'wb') as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.truncate(4 << 20)
+        self.guest = Guest(directory, port, bulk)
         self.session = str(uuid.uuid4())
         with open(self.sessions_path, 'a', encoding='utf-8') as f:
             f.write(f'{self.session} {port}\n')
+
+    def bulk_used(self):
+        for path in glob.glob(os.path.join(self.runtime, 'port-*.bulk')):
+            with open(path, 'rb') as file:
+                if any(file.read()):
+                    return True
+        return False
 
     def lose_guest(self):
         """Its agent was killed: the session ends, and the VM with it."""
