@@ -75,6 +75,66 @@ sk_image_clear_hidden (SkImage *image)
   return n;
 }
 
+/* -- palettes -----------------------------------------------------------------------------------------------
+ */
+
+/* Twice over, so that a look finds its colour or a free place soon. */
+#define SLOTS 1024
+
+typedef struct
+{
+  SkPalette *palette;
+  gint16 slots[SLOTS]; /* index, or -1 */
+} Colours;
+
+static int
+index_of (Colours *c, const guint8 colour[4])
+{
+  SkPalette *p = c->palette;
+  guint32 packed;
+  memcpy (&packed, colour, sizeof packed);
+  for (guint slot = (packed * 2654435761u) >> 22;; slot = (slot + 1) % SLOTS)
+    {
+      if (c->slots[slot] >= 0 && memcmp (p->colours[c->slots[slot]], colour, 4) == 0)
+        return c->slots[slot];
+      if (c->slots[slot] >= 0)
+        continue;
+      if (p->n == SK_PALETTE_MAX)
+        return -1;
+      memcpy (p->colours[p->n], colour, 4);
+      c->slots[slot] = (gint16) p->n;
+      return (int) p->n++;
+    }
+}
+
+gboolean
+sk_image_palette (const SkImage *image, SkPalette *ret)
+{
+  const guint n = image->channels;
+  const gsize pixels = (gsize) image->width * image->height;
+  Colours colours = { .palette = ret };
+  memset (colours.slots, 0xff, sizeof colours.slots);
+  *ret = (SkPalette){ .indices = g_try_malloc (pixels) };
+  if (!ret->indices)
+    return FALSE;
+  for (gsize i = 0; i < pixels; i++)
+    {
+      const guint8 *p = image->pixels + i * n;
+      const guint8 colour[4] = { p[0], n == 1 ? p[0] : p[1], n == 1 ? p[0] : p[2], n == 4 ? p[3] : 255 };
+      const int index = index_of (&colours, colour);
+      if (index < 0)
+        return FALSE;
+      ret->indices[i] = (guint8) index;
+    }
+  return TRUE;
+}
+
+void
+sk_palette_clear (SkPalette *palette)
+{
+  g_clear_pointer (&palette->indices, g_free);
+}
+
 /* -- EXIF -------------------------------------------------------------------------------------------------
  */
 

@@ -30,12 +30,34 @@ gboolean
 sk_jpeg_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
 gboolean
 sk_bmp_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+sk_gif_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
+/* Sets result_type to what keeps it best. */
+gboolean
+sk_webp_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
+/* Its first page. */
+gboolean
+sk_tiff_decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_png_encode (SkRebuild *r, const SkImage *image) G_GNUC_WARN_UNUSED_RESULT;
+/* Grey or RGB. */
+gboolean sk_jpeg_encode (SkRebuild *r, const SkImage *image) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The sizes and one row (width * channels bytes) of the picture as EXIF's orientation 1 to 8 has it seen. */
 guint sk_image_width (const SkImage *image, guint orientation);
 guint sk_image_height (const SkImage *image, guint orientation);
 void sk_image_row (const SkImage *image, guint orientation, guint y, guint8 *ret_row);
+
+/* At most so many in a PNG. */
+#define SK_PALETTE_MAX 256
+typedef struct
+{
+  guint n;
+  guint8 colours[SK_PALETTE_MAX][4]; /* red, green, blue, alpha, in the order they are seen */
+  guint8 *indices;                   /* one of each pixel */
+} SkPalette;
+/* FALSE: it has more colours. Clear it in either case. */
+gboolean sk_image_palette (const SkImage *image, SkPalette *ret);
+void sk_palette_clear (SkPalette *palette);
 
 /* The colours under pixels that nobody can see become black; how many had one. */
 guint sk_image_clear_hidden (SkImage *image);

@@ -56,6 +56,8 @@ decode (SkRebuild *r, const guint8 *untrusted, gsize length, SkImage *ret)
 {
   if (r->type == SK_TYPE_PNG)
     return sk_png_decode (r, untrusted, length, ret);
+  if (r->type == SK_TYPE_TIFF)
+    return sk_tiff_decode (r, untrusted, length, ret);
   return r->type == SK_TYPE_JPEG ? sk_jpeg_decode (r, untrusted, length, ret)
                                  : sk_bmp_decode (r, untrusted, length, ret);
 }

@@ -63,6 +63,8 @@ static const Magic magics[] = {
   MAGIC (8, "WEBP", SK_TYPE_WEBP),
   MAGIC (0, "II*\0", SK_TYPE_TIFF),
   MAGIC (0, "MM\0*", SK_TYPE_TIFF),
+  MAGIC (0, "II+\0", SK_TYPE_TIFF),
+  MAGIC (0, "MM\0+", SK_TYPE_TIFF),
   MAGIC (0, "8BPS", SK_TYPE_PICTURE),
   MAGIC (0, "\0\0\1\0", SK_TYPE_PICTURE), /* icon */
   MAGIC (4, "ftyphei", SK_TYPE_PICTURE),
@@ -189,6 +191,12 @@ rebuild_as (SkRebuild *r, const guint8 *untrusted, gsize length)
       return sk_jpeg_rebuild (r, untrusted, length);
     case SK_TYPE_BMP:
       return sk_bmp_rebuild (r, untrusted, length);
+    case SK_TYPE_GIF:
+      return sk_gif_rebuild (r, untrusted, length);
+    case SK_TYPE_WEBP:
+      return sk_webp_rebuild (r, untrusted, length);
+    case SK_TYPE_TIFF:
+      return sk_tiff_rebuild (r, untrusted, length);
     case SK_TYPE_UNKNOWN:
     case SK_TYPE_URL:
     case SK_TYPE_PDF:
@@ -197,9 +205,6 @@ rebuild_as (SkRebuild *r, const guint8 *untrusted, gsize length)
     case SK_TYPE_ZIP:
     case SK_TYPE_ARCHIVE:
     case SK_TYPE_PROGRAM:
-    case SK_TYPE_GIF:
-    case SK_TYPE_WEBP:
-    case SK_TYPE_TIFF:
     case SK_TYPE_PICTURE:
     case SK_TYPE_MEDIA:
     case _SK_TYPE_LAST:

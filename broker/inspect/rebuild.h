@@ -35,6 +35,9 @@ gboolean sk_text_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G
 gboolean sk_png_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_jpeg_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_bmp_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sk_gif_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sk_webp_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sk_tiff_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;
 /* Of something that was built anew before, which is believed no more than anything else: r->type is known. */
 gboolean sk_preview (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;
 gboolean sk_url_rebuild (SkRebuild *r, const guint8 *untrusted, gsize length) G_GNUC_WARN_UNUSED_RESULT;

@@ -176,10 +176,12 @@ static gboolean
 is_possible (SkInspectKind kind, SkInspectType type, SkInspectType result)
 {
   const gboolean picture = type == SK_TYPE_PNG || type == SK_TYPE_JPEG || type == SK_TYPE_BMP;
+  const gboolean squeezed = type == SK_TYPE_WEBP && (result == SK_TYPE_JPEG || result == SK_TYPE_PNG);
   switch (kind)
     {
     case SK_INSPECT_FILE:
-      return result == type && (picture || type == SK_TYPE_TEXT);
+      return (result == type && (picture || type == SK_TYPE_TIFF || type == SK_TYPE_TEXT)) || squeezed
+             || (type == SK_TYPE_GIF && result == SK_TYPE_PNG);
     case SK_INSPECT_TEXT:
       return result == type && type == SK_TYPE_TEXT;
     case SK_INSPECT_IMAGE:
@@ -187,7 +189,8 @@ is_possible (SkInspectKind kind, SkInspectType type, SkInspectType result)
     case SK_INSPECT_URL:
       return type == SK_TYPE_TEXT && result == SK_TYPE_URL;
     case SK_INSPECT_PREVIEW:
-      return (picture && result == SK_TYPE_PNG) || (type == SK_TYPE_TEXT && result == SK_TYPE_TEXT);
+      return ((picture || type == SK_TYPE_TIFF) && result == SK_TYPE_PNG)
+             || (type == SK_TYPE_TEXT && result == SK_TYPE_TEXT);
     case SK_INSPECT_PRINT:
     case _SK_INSPECT_KIND_LAST:
       break;

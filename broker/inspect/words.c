@@ -18,9 +18,9 @@ const SkInspectTypeInfo sk_inspect_types[_SK_TYPE_LAST] = {
   [SK_TYPE_ZIP] = { "application/zip", ":zip:docx:xlsx:pptx:", SK_REASON_ARCHIVE },
   [SK_TYPE_ARCHIVE] = { "application/x-archive", "::", SK_REASON_ARCHIVE },
   [SK_TYPE_PROGRAM] = { "application/x-executable", "::", SK_REASON_PROGRAM },
-  [SK_TYPE_GIF] = { "image/gif", ":gif:", SK_REASON_PICTURE },
-  [SK_TYPE_WEBP] = { "image/webp", ":webp:", SK_REASON_PICTURE },
-  [SK_TYPE_TIFF] = { "image/tiff", ":tiff:tif:", SK_REASON_PICTURE },
+  [SK_TYPE_GIF] = { "image/gif", ":gif:", SK_REASON_NONE },
+  [SK_TYPE_WEBP] = { "image/webp", ":webp:", SK_REASON_NONE },
+  [SK_TYPE_TIFF] = { "image/tiff", ":tiff:tif:", SK_REASON_NONE },
   [SK_TYPE_PICTURE] = { "image/x-other", "::", SK_REASON_PICTURE },
   [SK_TYPE_MEDIA] = { "application/x-media", "::", SK_REASON_MEDIA },
 };
