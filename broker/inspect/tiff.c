@@ -104,6 +104,13 @@ open_memory (Memory *m)
 /* -- a page -------------------------------------------------------------------------------------------------
  */
 
+/* libtiff has multiplied it by the alpha beside it; here it is as it was. */
+static guint8
+plain (guint32 colour, guint32 alpha)
+{
+  return alpha == 0 ? 0 : (guint8) MIN (255u, (colour * 255 + alpha / 2) / alpha);
+}
+
 /* libtiff's packed pixels are ABGR from the highest byte on: red, green, blue, alpha in memory here. */
 static void
 unpack (SkImage *image)
@@ -112,10 +119,11 @@ unpack (SkImage *image)
     {
       guint32 packed;
       memcpy (&packed, image->pixels + i, sizeof packed);
-      image->pixels[i] = (guint8) TIFFGetR (packed);
-      image->pixels[i + 1] = (guint8) TIFFGetG (packed);
-      image->pixels[i + 2] = (guint8) TIFFGetB (packed);
-      image->pixels[i + 3] = (guint8) TIFFGetA (packed);
+      const guint32 alpha = TIFFGetA (packed);
+      image->pixels[i] = plain (TIFFGetR (packed), alpha);
+      image->pixels[i + 1] = plain (TIFFGetG (packed), alpha);
+      image->pixels[i + 2] = plain (TIFFGetB (packed), alpha);
+      image->pixels[i + 3] = (guint8) alpha;
     }
 }
 

@@ -337,6 +337,43 @@ test_tiff_turned (void)
   expect_pixel (&image, 0, 0, 0x000000ff);
 }
 
+/* Half of it shows through, at each strength; the colour stays what it was. */
+static void
+test_tiff_alpha (void)
+{
+  static const guint16 kind[] = { EXTRASAMPLE_UNASSALPHA };
+  SkRebuild r, look = { 0 };
+  g_auto (SkImage) image = { 0 };
+  g_autofree char *path = temporary ();
+  char *bytes;
+  gsize length;
+  guint8 row[256 * 4];
+  for (guint i = 0; i < 256; i++)
+    memcpy (row + 4 * i, (const guint8[]){ 200, 100, 0, (guint8) i }, 4);
+  TIFF *tiff = TIFFOpen (path, "w");
+  TIFFSetField (tiff, TIFFTAG_IMAGEWIDTH, 256);
+  TIFFSetField (tiff, TIFFTAG_IMAGELENGTH, 1);
+  TIFFSetField (tiff, TIFFTAG_BITSPERSAMPLE, 8);
+  TIFFSetField (tiff, TIFFTAG_SAMPLESPERPIXEL, 4);
+  TIFFSetField (tiff, TIFFTAG_EXTRASAMPLES, 1, kind);
+  TIFFSetField (tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_RGB);
+  TIFFSetField (tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+  g_assert_cmpint (TIFFWriteScanline (tiff, row, 0, 0), ==, 1);
+  TIFFClose (tiff);
+  g_assert_true (g_file_get_contents (path, &bytes, &length, NULL));
+  unlink (path);
+  g_autoptr (GByteArray) in = g_byte_array_new_take ((guint8 *) bytes, length),
+                         out = pass (in, SK_TYPE_TIFF, &r);
+  g_assert_true (sk_tiff_decode (&look, out->data, out->len, &image));
+  for (guint x = 16; x < 256; x++)
+    {
+      const guint8 *p = image.pixels + (gsize) x * 4;
+      g_assert_cmpuint (p[3], ==, x);
+      g_assert_cmpint (ABS (p[0] - 200), <=, 128 / (int) x + 1);
+      g_assert_cmpint (ABS (p[1] - 100), <=, 128 / (int) x + 1);
+    }
+}
+
 static void
 test_tiff_pages (void)
 {
@@ -436,6 +473,7 @@ main (int argc, char **argv)
   g_test_add_func ("/inspect-images/webp-metadata", test_webp_metadata);
   g_test_add_func ("/inspect-images/tiff", test_tiff);
   g_test_add_func ("/inspect-images/tiff-turned", test_tiff_turned);
+  g_test_add_func ("/inspect-images/tiff-alpha", test_tiff_alpha);
   g_test_add_func ("/inspect-images/tiff-pages", test_tiff_pages);
   g_test_add_func ("/inspect-images/palette", test_palette);
   g_test_add_func ("/inspect-images/jpeg-again", test_jpeg_again);
