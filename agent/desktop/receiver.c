@@ -161,14 +161,15 @@ is_word (JsonObject *object, SkReceiverWord *ret_word)
 }
 
 /* Small texts that a rule lets pass, and what people do themselves, are no news. A copy takes the place of
- * the one that waited before it. */
+ * the one that waited before it. state: the event's; what has happened since has an event of its own. */
 static gboolean
-is_news (const SkTransferInfo *info, SkReceiverWord word)
+is_news (const SkTransferInfo *info, SkReceiverWord word, const char *state)
 {
   if (word == SK_RECEIVER_ASKED || info->decisions->len > 0 || strcmp (info->state, "expired") == 0)
     return TRUE;
   if (sk_transfer_passes (info->kind))
-    return strcmp (info->state, "held") == 0 || strcmp (info->state, "refused") == 0;
+    return strcmp (info->state, state) == 0
+           && (strcmp (state, "held") == 0 || strcmp (state, "refused") == 0);
   return strcmp (info->state, "cancelled") == 0 && g_strcmp0 (info->user, g_get_user_name ()) != 0;
 }
 
@@ -182,7 +183,7 @@ tell_word (SkReceiver *self, JsonNode *event)
   g_autoptr (SkClient) client = sk_client_new (self->socket);
   g_autoptr (SkTransferInfo) info
       = sk_transfer_info_get (client, sk_json_get_string (object, "id", ""), NULL);
-  if (!info || !is_news (info, word))
+  if (!info || !is_news (info, word, sk_json_get_string (object, "state", "")))
     return;
   News *news = g_new0 (News, 1);
   news->word = word;
