@@ -120,7 +120,7 @@ sk_image_palette (const SkImage *image, SkPalette *ret)
   for (gsize i = 0; i < pixels; i++)
     {
       const guint8 *p = image->pixels + i * n;
-      const guint8 colour[4] = { p[0], n == 1 ? p[0] : p[1], n == 1 ? p[0] : p[2], n == 4 ? p[3] : 255 };
+      const guint8 colour[4] = { p[0], p[1], p[2], n == 4 ? p[3] : 255 };
       const int index = index_of (&colours, colour);
       if (index < 0)
         return FALSE;

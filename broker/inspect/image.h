@@ -55,7 +55,7 @@ typedef struct
   guint8 colours[SK_PALETTE_MAX][4]; /* red, green, blue, alpha, in the order they are seen */
   guint8 *indices;                   /* one of each pixel */
 } SkPalette;
-/* FALSE: it has more colours. Clear it in either case. */
+/* RGB, with alpha or without. FALSE: it has more colours. Clear it in either case. */
 gboolean sk_image_palette (const SkImage *image, SkPalette *ret);
 void sk_palette_clear (SkPalette *palette);
 

@@ -188,12 +188,11 @@ write_pixels (png_structp png, png_infop info, const SkImage *image)
     png_write_row (png, image->pixels + y * image->stride);
 }
 
-/* Drawings and pictures of a screen: a third of the size. */
 static void
-write_indices (png_structp png, png_infop info, const SkImage *image, const SkPalette *palette)
+set_palette (png_structp png, png_infop info, const SkPalette *palette)
 {
-  png_color colours[SK_PALETTE_MAX];
-  png_byte alphas[SK_PALETTE_MAX];
+  png_color colours[SK_PALETTE_MAX] = { 0 };
+  png_byte alphas[SK_PALETTE_MAX] = { 0 };
   int clear = 0;
   for (guint i = 0; i < palette->n; i++)
     {
@@ -203,6 +202,16 @@ write_indices (png_structp png, png_infop info, const SkImage *image, const SkPa
       if (c[3] != 255)
         clear = (int) i + 1;
     }
+  png_set_PLTE (png, info, colours, (int) palette->n);
+  if (clear > 0)
+    png_set_tRNS (png, info, alphas, clear, NULL);
+}
+
+/* Drawings and pictures of a screen: a third of the size. */
+static void
+write_indices (png_structp png, png_infop info, const SkImage *image, const SkPalette *palette)
+{
+  const gboolean grey = image->channels == 1;
   png_set_compression_level (png, LEVEL_PALETTE);
   png_set_filter (png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
   set_head (png, info, image,
@@ -210,10 +219,9 @@ write_indices (png_structp png, png_infop info, const SkImage *image, const SkPa
             : palette->n <= 4  ? 2
             : palette->n <= 16 ? 4
                                : 8,
-            PNG_COLOR_TYPE_PALETTE);
-  png_set_PLTE (png, info, colours, (int) palette->n);
-  if (clear > 0)
-    png_set_tRNS (png, info, alphas, clear, NULL);
+            grey ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_PALETTE);
+  if (!grey)
+    set_palette (png, info, palette);
   png_write_info (png, info);
   png_set_packing (png);
   for (guint y = 0; y < image->height; y++)
@@ -241,10 +249,41 @@ encode (SkRebuild *r, const SkImage *image, const SkPalette *palette)
   return r->reason == SK_REASON_NONE;
 }
 
+/* Bits that all of its greys can be said in: 1, 2, 4 or 8. */
+static int
+grey_depth (const SkImage *image)
+{
+  int depth = 1;
+  for (gsize i = 0; i < image->stride * image->height && depth < 8; i++)
+    while (image->pixels[i] % (255 / ((1 << depth) - 1)) != 0)
+      depth *= 2;
+  return depth;
+}
+
+/* A scan in black and white is eight times as small; it stays grey, for who looks at channels. */
+static gboolean
+encode_grey (SkRebuild *r, const SkImage *image)
+{
+  const int depth = grey_depth (image);
+  SkPalette greys = { .n = 1u << depth };
+  if (depth == 8)
+    return encode (r, image, NULL);
+  greys.indices = g_try_malloc (image->stride * image->height);
+  if (!greys.indices)
+    return sk_rebuild_refuse (r, SK_REASON_IMAGE_LARGE);
+  for (gsize i = 0; i < image->stride * image->height; i++)
+    greys.indices[i] = (guint8) (image->pixels[i] / (255 / ((1 << depth) - 1)));
+  const gboolean ok = encode (r, image, &greys);
+  sk_palette_clear (&greys);
+  return ok;
+}
+
 gboolean
 sk_png_encode (SkRebuild *r, const SkImage *image)
 {
   SkPalette palette;
+  if (image->channels == 1)
+    return encode_grey (r, image);
   const gboolean few = sk_image_palette (image, &palette);
   const gboolean ok = encode (r, image, few ? &palette : NULL);
   sk_palette_clear (&palette);

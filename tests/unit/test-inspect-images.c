@@ -428,7 +428,7 @@ test_palette (void)
   {
     guint colours, channels, depth, type;
   } rows[] = { { 1, 3, 1, 3 },   { 2, 3, 1, 3 },   { 3, 3, 2, 3 },   { 5, 4, 4, 3 },  { 17, 3, 8, 3 },
-               { 256, 3, 8, 3 }, { 257, 3, 8, 2 }, { 257, 4, 8, 6 }, { 16, 1, 4, 3 }, { 256, 4, 8, 3 } };
+               { 256, 3, 8, 3 }, { 257, 3, 8, 2 }, { 257, 4, 8, 6 }, { 16, 1, 8, 0 }, { 256, 4, 8, 3 } };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
       SkRebuild r, look = { 0 };
@@ -441,6 +441,28 @@ test_palette (void)
       const guint last = 1599 % rows[i].colours;
       const guint32 grey = rows[i].channels == 1 ? last << 16 | last << 8 : (last >> 8) << 16;
       expect_pixel (&image, 39, 39, last << 24 | grey | (rows[i].channels == 4 && last == 0 ? 0 : 255));
+    }
+}
+
+/* In as few bits as its greys need, and grey. */
+static void
+test_greys (void)
+{
+  for (guint depth = 1; depth <= 8; depth *= 2)
+    {
+      const guint levels = 1u << depth;
+      SkRebuild none = { 0 }, r, look = { 0 };
+      g_auto (SkImage) image = { 0 };
+      g_auto (SkImage) back = { 0 };
+      g_assert_true (sk_image_init (&image, &none, 37, 11, 1));
+      for (guint i = 0; i < 37 * 11; i++)
+        image.pixels[i] = (guint8) (i % levels * (255 / (levels - 1)));
+      g_autoptr (GByteArray) png = encoded (&image, sk_png_encode), out = pass (png, SK_TYPE_PNG, &r);
+      g_assert_cmpuint (out->data[24], ==, depth);
+      g_assert_cmpuint (out->data[25], ==, 0);
+      g_assert_true (sk_png_decode (&look, out->data, out->len, &back));
+      g_assert_cmpuint (back.channels, ==, 1);
+      g_assert_cmpmem (back.pixels, 37 * 11, image.pixels, 37 * 11);
     }
 }
 
@@ -476,6 +498,7 @@ main (int argc, char **argv)
   g_test_add_func ("/inspect-images/tiff-alpha", test_tiff_alpha);
   g_test_add_func ("/inspect-images/tiff-pages", test_tiff_pages);
   g_test_add_func ("/inspect-images/palette", test_palette);
+  g_test_add_func ("/inspect-images/greys", test_greys);
   g_test_add_func ("/inspect-images/jpeg-again", test_jpeg_again);
   return g_test_run ();
 }
