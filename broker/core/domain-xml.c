@@ -30,7 +30,9 @@ sk_domain_bulk_name (const char *id)
 char *
 sk_domain_bulk (const char *id)
 {
-  return g_strdup_printf ("/dev/shm/sekisho-%s", id);
+  g_autofree char *name = sk_domain_bulk_name (id);
+
+  return g_build_filename ("/dev/shm", name, NULL);
 }
 
 char *
